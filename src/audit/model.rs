@@ -1,0 +1,377 @@
+//! The audit: the one value that a run produces. Reports render it, nothing is decided after it.
+//!
+//! This is also the JSON report; its shape is versioned by [`SCHEMA_VERSION`].
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::net::{Decision, Direction};
+
+/// Version of the report's shape: raised when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: &str = "nsgaudit/audit/1";
+
+/// A finished audit.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Audit {
+    /// `nsgaudit/audit/1`.
+    pub schema: String,
+    /// Version of the program.
+    pub program: String,
+    /// What the audit was held against.
+    pub basis: Basis,
+    /// What was assumed because nobody stated it: sentences.
+    pub assumptions: Vec<String>,
+    /// What was read.
+    pub input: Input,
+    /// Verdict of each requirement: worst first.
+    pub requirements: Vec<Requirement>,
+    /// What someone should look at: worst first.
+    pub findings: Vec<Finding>,
+    /// Flows between places, for the traffic matrix.
+    pub matrix: Vec<MatrixCell>,
+    /// Every flow group, classified.
+    pub groups: Vec<TrafficGroup>,
+}
+
+/// What the audit was held against.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Basis {
+    /// Name of the profile.
+    pub profile: String,
+    /// Its title.
+    pub title: String,
+    /// Its edition.
+    pub edition: String,
+    /// Service tag editions used: date and where from.
+    pub service_tags: Vec<String>,
+    /// Where the environment comes from: a file, or `assumed`.
+    pub environment: String,
+    /// Subnets: name, prefixes, role, whether audited.
+    pub subnets: Vec<SubnetText>,
+}
+
+/// A subnet, as text.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SubnetText {
+    /// Name.
+    pub name: String,
+    /// Prefixes.
+    pub prefixes: Vec<String>,
+    /// Role; empty where not stated.
+    pub role: String,
+    /// Whether it belongs to the audited service.
+    pub audited: bool,
+}
+
+/// What was read, and what could not be.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Input {
+    /// First event time counted (RFC 3339, UTC), where any.
+    pub first: Option<String>,
+    /// Last event time counted.
+    pub last: Option<String>,
+    /// Files in the plan.
+    pub files: u64,
+    /// Files with at least one flow record.
+    pub flow_files: u64,
+    /// Bytes of decompressed text.
+    pub bytes: u64,
+    /// Flow records: read = counted + duplicate + filtered.
+    pub records: Reconciled,
+    /// Flow tuples: read = counted + duplicate + filtered + faulty.
+    pub tuples: Reconciled,
+    /// Faults by kind.
+    pub faults: Vec<FaultText>,
+    /// Interface-hours with records, of those between the first and the last hour.
+    pub coverage: CoverageText,
+    /// Whether the group table was full and keys were coarsened: 0 not at all.
+    pub coarsening: u8,
+    /// Whether counts include duplicates, since there were too many records to remember.
+    pub duplicates_kept: bool,
+}
+
+/// What became of what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reconciled {
+    /// Read.
+    pub read: u64,
+    /// Counted.
+    pub counted: u64,
+    /// The same record had been counted (overlapping downloads).
+    pub duplicate: u64,
+    /// Left out by the user's filters.
+    pub filtered: u64,
+    /// Bad, each a fault.
+    pub faulty: u64,
+}
+
+/// A kind of fault.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FaultText {
+    /// Stable code.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// The first few: file, offset, what was expected and found.
+    pub samples: Vec<FaultSample>,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct FaultSample {
+    /// The file.
+    pub file: String,
+    /// Byte offset in its decompressed text.
+    pub offset: u64,
+    /// What was expected and found.
+    pub detail: String,
+}
+
+/// How much of the window has logs.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CoverageText {
+    /// Logged interfaces.
+    pub interfaces: u64,
+    /// Hours from the first to the last with any record.
+    pub hours: u64,
+    /// Interface-hours with records.
+    pub covered: u64,
+    /// Interface-hours in the window.
+    pub possible: u64,
+    /// `covered` / `possible` in per mille (1000 = all).
+    pub per_mille: u64,
+}
+
+/// How bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth looking at.
+    Low,
+    /// Should be mended.
+    Medium,
+    /// Must be mended.
+    High,
+    /// Broken now.
+    Critical,
+}
+
+/// What holds for a requirement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Denied, and nothing allowed since.
+    Blocked,
+    /// Both denied and allowed flows were seen.
+    PartlyBlocked,
+    /// Nothing was seen; without rules that settles nothing.
+    Unproven,
+    /// Allowed, and seen to work.
+    Satisfied,
+    /// Its condition does not hold here.
+    NotApplicable,
+}
+
+/// A row of the profile bound to one subnet and one direction.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Requirement {
+    /// `profile/row-id`.
+    pub row: String,
+    /// What it is for.
+    pub purpose: String,
+    /// The subnet.
+    pub subnet: String,
+    /// Direction, seen from the subnet.
+    pub direction: Direction,
+    /// Protocols, `any` where the text names none.
+    pub protocol: String,
+    /// Ports.
+    pub ports: String,
+    /// Source, as the row names it.
+    pub source: String,
+    /// Destination, as the row names it.
+    pub destination: String,
+    /// Advice rather than requirement.
+    pub advice: bool,
+    /// When it is required, in words; empty for always.
+    pub condition: String,
+    /// What stops working when it is blocked.
+    pub impact: String,
+    /// Source text and its row.
+    pub reference: String,
+    /// What holds.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// What was allowed.
+    pub allowed: Observed,
+    /// What was denied.
+    pub denied: Observed,
+}
+
+/// Flows seen, duplicates and second observers taken out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Observed {
+    /// Flows begun (attempts, where denied).
+    pub flows: u64,
+    /// Tuples.
+    pub tuples: u64,
+    /// Packets source to destination.
+    pub packets_forward: u64,
+    /// Packets back.
+    pub packets_reverse: u64,
+    /// Bytes source to destination.
+    pub bytes_forward: u64,
+    /// Bytes back.
+    pub bytes_reverse: u64,
+    /// First seen (RFC 3339), where any.
+    pub first: Option<String>,
+    /// Last seen.
+    pub last: Option<String>,
+    /// The rules that decided, most flows first: NSG and rule, with flows.
+    pub rules: Vec<RuleCount>,
+    /// The first tuples: at most five.
+    pub samples: Vec<SampleText>,
+    /// Flows begun over time.
+    pub timeline: TimelineText,
+}
+
+/// A deciding rule and how many flows it decided.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct RuleCount {
+    /// NSG or other holder of the rule: the last part of its resource ID, or the ID as logged.
+    pub nsg: String,
+    /// The holder's full ID as logged.
+    pub nsg_id: String,
+    /// Rule name as logged.
+    pub rule: String,
+    /// Flows (attempts) it decided.
+    pub flows: u64,
+}
+
+/// One tuple as evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SampleText {
+    /// Event time (RFC 3339).
+    pub time: String,
+    /// `tcp 10.0.0.4:51544 -> 198.51.100.7:443`.
+    pub tuple: String,
+    /// The file.
+    pub file: String,
+    /// Byte offset of the tuple in the file's decompressed text.
+    pub offset: u64,
+    /// Service tags that hold the remote address, most specific first; empty where none.
+    pub tags: Vec<String>,
+}
+
+/// Flows over time.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct TimelineText {
+    /// Start of the first bucket (RFC 3339); absent where there is none.
+    pub start: Option<String>,
+    /// Minutes of a bucket.
+    pub bucket_minutes: i64,
+    /// Flows begun, a bucket each.
+    pub counts: Vec<u64>,
+}
+
+/// Something that someone should look at.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Stable code, such as `NSG101`.
+    pub code: String,
+    /// The check's name, such as `required-blocked`.
+    pub check: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Same for the same trouble in another run: does not depend on counts or times.
+    pub fingerprint: String,
+    /// One sentence.
+    pub title: String,
+    /// What it means and what to do: sentences.
+    pub details: Vec<String>,
+    /// Subnet it concerns, where one.
+    pub subnet: Option<String>,
+    /// Requirement rows it concerns: `profile/row-id`.
+    pub rows: Vec<String>,
+    /// The flows behind it.
+    pub evidence: Option<Observed>,
+    /// The other decision's flows, where both were seen.
+    pub contrast: Option<Observed>,
+}
+
+/// Flows from one place to another.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct MatrixCell {
+    /// Subnet name, or `internet`, `peered`, `on-premises`, `platform`, `private`, `virtual-network`.
+    pub source: String,
+    /// The same.
+    pub destination: String,
+    /// Flows allowed.
+    pub allowed: u64,
+    /// Flows denied.
+    pub denied: u64,
+    /// Bytes both ways.
+    pub bytes: u64,
+}
+
+/// How a flow group is classed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficClass {
+    /// A requirement needs it and it was denied.
+    BlockedRequired,
+    /// Allowed, and no requirement needs it.
+    OpenUnneeded,
+    /// Allowed or denied, and only a requirement whose addresses are unknown may need it.
+    Undetermined,
+    /// Allowed, and a requirement needs it.
+    Needed,
+    /// Denied, and no requirement needs it.
+    RightlyBlocked,
+    /// The platform's own: DNS, metadata, health probes.
+    Platform,
+    /// Touches no audited subnet.
+    Other,
+}
+
+/// A flow group, classified.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TrafficGroup {
+    /// Where from: subnet name or scope, with the most specific tag that the profile knows.
+    pub source: String,
+    /// Where to.
+    pub destination: String,
+    /// Protocol.
+    pub protocol: String,
+    /// Destination port; absent where folded.
+    pub port: Option<u16>,
+    /// Direction, seen from the logged interface.
+    pub direction: Direction,
+    /// What was decided.
+    pub decision: Decision,
+    /// Log kind.
+    pub log: String,
+    /// NSG or other holder of the rule.
+    pub nsg: String,
+    /// Rule as logged.
+    pub rule: String,
+    /// How it is classed.
+    pub class: TrafficClass,
+    /// The rows that it matches, most specific first.
+    pub rows: Vec<String>,
+    /// Flows begun, as this observer saw them.
+    pub flows: u64,
+    /// Tuples.
+    pub tuples: u64,
+    /// Bytes source to destination.
+    pub bytes_forward: u64,
+    /// Bytes back.
+    pub bytes_reverse: u64,
+    /// First seen.
+    pub first: String,
+    /// Last seen.
+    pub last: String,
+}

@@ -1,0 +1,300 @@
+//! A record batch: the flow tuples of one log record, with what the record says of itself.
+//!
+//! Every decoder fills one reused [`RecordBatch`] a record and hands it on; nothing else leaves a
+//! decoder. Tuples of IPv4 flows are 48 bytes and carry all they need; flows that do not fit (IPv6,
+//! counters above 32 bits, aggregated rows) keep what is too large in [`RecordBatch::wide`].
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use crate::net::{Decision, Direction, Mac, Timestamp, prefix};
+
+/// What a record was written by.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[repr(u8)]
+pub enum LogKind {
+    /// NSG flow log, version 1: every tuple is a flow, without counters.
+    NsgV1 = 0,
+    /// NSG flow log, version 2.
+    NsgV2 = 1,
+    /// VNet flow log, version 4.
+    VnetV4 = 2,
+    /// A Traffic Analytics row: many flows in one, the source port lost.
+    TrafficAnalytics = 3,
+}
+
+impl LogKind {
+    /// The kind of a number below 4, as [`Bits`] keeps it.
+    pub fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::NsgV1,
+            1 => Self::NsgV2,
+            2 => Self::VnetV4,
+            _ => Self::TrafficAnalytics,
+        }
+    }
+
+    /// The stable name that reports print.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NsgV1 => "nsg-v1",
+            Self::NsgV2 => "nsg-v2",
+            Self::VnetV4 => "vnet-v4",
+            Self::TrafficAnalytics => "traffic-analytics",
+        }
+    }
+}
+
+/// The flow state of a tuple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum FlowState {
+    /// The format has none (NSG version 1, Traffic Analytics).
+    None = 0,
+    /// `B`: the flow begins; denied flows are always `B` (NSG) or `D` (VNet), which counts as begin.
+    Begin = 1,
+    /// `C`: it continues; counters since its previous tuple.
+    Continue = 2,
+    /// `E`: it ended; counters since its previous tuple.
+    End = 3,
+}
+
+/// Direction, decision, state, kind and width of a tuple in one byte.
+///
+/// Bit 0 outbound, bit 1 deny, bits 2-3 [`FlowState`], bits 4-5 [`LogKind`], bit 6 wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bits(pub u8);
+
+impl Bits {
+    /// Bit of an outbound flow.
+    pub const OUTBOUND: u8 = 1;
+    /// Bit of a denied flow.
+    pub const DENY: u8 = 2;
+    /// Bit of a tuple whose addresses and counters are in [`RecordBatch::wide`].
+    pub const WIDE: u8 = 64;
+
+    /// Packs the parts.
+    pub fn new(direction: Direction, decision: Decision, state: FlowState, kind: LogKind) -> Self {
+        let outbound = u8::from(direction == Direction::Outbound);
+        let deny = u8::from(decision == Decision::Deny) << 1;
+        Self(outbound | deny | (state as u8) << 2 | (kind as u8) << 4)
+    }
+
+    /// Direction seen from the logged interface.
+    pub fn direction(self) -> Direction {
+        if self.0 & Self::OUTBOUND == 0 {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        }
+    }
+
+    /// What was decided.
+    pub fn decision(self) -> Decision {
+        if self.0 & Self::DENY == 0 {
+            Decision::Allow
+        } else {
+            Decision::Deny
+        }
+    }
+
+    /// The flow state.
+    pub fn state(self) -> FlowState {
+        match self.0 >> 2 & 3 {
+            0 => FlowState::None,
+            1 => FlowState::Begin,
+            2 => FlowState::Continue,
+            _ => FlowState::End,
+        }
+    }
+
+    /// What wrote the record.
+    pub fn kind(self) -> LogKind {
+        LogKind::from_bits(self.0 >> 4)
+    }
+
+    /// Whether addresses and counters are in [`RecordBatch::wide`].
+    pub fn is_wide(self) -> bool {
+        self.0 & Self::WIDE != 0
+    }
+}
+
+/// One flow tuple. 48 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+pub struct Tuple {
+    /// Event time, milliseconds since the epoch.
+    pub time: i64,
+    /// Source IPv4 address; the index into [`RecordBatch::wide`] where the tuple is wide.
+    pub source: u32,
+    /// Destination IPv4 address; 0 where the tuple is wide.
+    pub destination: u32,
+    /// Source port; 0 where the log does not say.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
+    /// Index into [`RecordBatch::groups`].
+    pub group: u16,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Direction, decision, state, kind, width.
+    pub bits: Bits,
+    /// Packets source to destination and back, since the flow's previous tuple.
+    pub packets: [u32; 2],
+    /// Bytes source to destination and back, since the flow's previous tuple.
+    pub bytes: [u32; 2],
+    /// Byte offset of the tuple's text from the start of the record.
+    pub offset: u32,
+}
+
+/// What does not fit a [`Tuple`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wide {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Packets source to destination and back.
+    pub packets: [u64; 2],
+    /// Bytes source to destination and back.
+    pub bytes: [u64; 2],
+    /// Flows begun that this tuple stands for: 0 or 1 in a log, many in an aggregated row.
+    pub flows: u32,
+    /// Time of the last of them; the tuple's own time in a log.
+    pub last: i64,
+}
+
+/// Tuples that one rule of one interface decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TupleGroup {
+    /// Rule name as logged; empty where missing.
+    pub rule: String,
+    /// What holds the rule: the NSG's resource ID in NSG logs, `aclID` in VNet logs; as logged.
+    pub acl: String,
+    /// The logged interface, where the group or the record names it.
+    pub mac: Option<Mac>,
+    /// Which of [`RecordBatch::tuples`] are its.
+    pub tuples: Range<u32>,
+}
+
+/// The flow tuples of one log record and what the record says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordBatch {
+    /// Number of the file in the plan.
+    pub file: u32,
+    /// Byte offset of the record in the file's (decompressed) text.
+    pub offset: u64,
+    /// Length of the record in bytes.
+    pub length: u64,
+    /// `time` of the record: when it was logged, about a minute after its tuples.
+    pub time: Option<Timestamp>,
+    /// What was logged: NSG resource ID, or the flow log's target; as logged, empty where missing.
+    pub target: String,
+    /// The tuples, in the record's order.
+    pub tuples: Vec<Tuple>,
+    /// What does not fit a tuple.
+    pub wide: Vec<Wide>,
+    /// Rules and interfaces of the tuples; at most 65,536.
+    pub groups: Vec<TupleGroup>,
+    /// Sum of the tuples' hashes: the same whatever their order, part of the record's identity.
+    pub fingerprint: u64,
+}
+
+impl RecordBatch {
+    /// Empties the batch for the next record, keeping its memory.
+    pub fn clear(&mut self) {
+        self.time = None;
+        self.target.clear();
+        self.tuples.clear();
+        self.wide.clear();
+        self.groups.clear();
+        self.fingerprint = 0;
+        self.length = 0;
+    }
+
+    /// Source and destination address of a tuple.
+    pub fn addresses(&self, tuple: &Tuple) -> (IpAddr, IpAddr) {
+        if tuple.bits.is_wide() {
+            let wide = &self.wide[tuple.source as usize];
+            (wide.source, wide.destination)
+        } else {
+            let v4 = |number: u32| prefix::address(prefix::Family::V4, number as u128);
+            (v4(tuple.source), v4(tuple.destination))
+        }
+    }
+
+    /// Packets and bytes of a tuple, each source to destination and back.
+    pub fn counters(&self, tuple: &Tuple) -> ([u64; 2], [u64; 2]) {
+        if tuple.bits.is_wide() {
+            let wide = &self.wide[tuple.source as usize];
+            (wide.packets, wide.bytes)
+        } else {
+            (tuple.packets.map(u64::from), tuple.bytes.map(u64::from))
+        }
+    }
+
+    /// How many flows a tuple says have begun.
+    pub fn flows(&self, tuple: &Tuple) -> u32 {
+        if tuple.bits.is_wide() {
+            return self.wide[tuple.source as usize].flows;
+        }
+        u32::from(matches!(
+            tuple.bits.state(),
+            FlowState::Begin | FlowState::None
+        ))
+    }
+}
+
+/// What takes the records that decoders read.
+pub trait Sink {
+    /// Takes one whole record. The batch is reused afterwards.
+    fn record(&mut self, batch: &RecordBatch);
+    /// Takes one fault of the file being read.
+    fn fault(&mut self, offset: u64, kind: crate::fault::FaultKind, detail: String);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tuple_is_48_bytes() {
+        assert_eq!(size_of::<Tuple>(), 48);
+    }
+
+    #[test]
+    fn bits_give_back_their_parts() {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for decision in [Decision::Allow, Decision::Deny] {
+                for state in [
+                    FlowState::None,
+                    FlowState::Begin,
+                    FlowState::Continue,
+                    FlowState::End,
+                ] {
+                    for kind in [
+                        LogKind::NsgV1,
+                        LogKind::NsgV2,
+                        LogKind::VnetV4,
+                        LogKind::TrafficAnalytics,
+                    ] {
+                        let bits = Bits::new(direction, decision, state, kind);
+                        assert_eq!(
+                            (
+                                bits.direction(),
+                                bits.decision(),
+                                bits.state(),
+                                bits.kind(),
+                                bits.is_wide()
+                            ),
+                            (direction, decision, state, kind, false)
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

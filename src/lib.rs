@@ -1,0 +1,14 @@
+//! `nsgaudit`: what Azure flow logs show, held against what a service requires.
+
+pub mod audit;
+pub mod catalogue;
+pub mod classify;
+pub mod environment;
+pub mod error;
+pub mod fault;
+pub mod flowlog;
+pub mod input;
+pub mod net;
+pub mod tally;
+
+pub use error::{Error, Result};

@@ -1,0 +1,238 @@
+//! Address sets: IPv4 and IPv6 apart, as merged sorted ranges, written once for both families.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// A set of addresses of both families, as sorted inclusive ranges that neither overlap nor touch.
+///
+/// IPv4 addresses are numbers below 2^32 in their own list; an IPv4-mapped IPv6 address is an IPv6
+/// address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PrefixSet {
+    v4: Ranges,
+    v6: Ranges,
+}
+
+/// One family's ranges, both ends inclusive.
+type Ranges = Vec<(u128, u128)>;
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The greatest address, as a number.
+    pub const fn max(self) -> u128 {
+        match self {
+            Self::V4 => u32::MAX as u128,
+            Self::V6 => u128::MAX,
+        }
+    }
+}
+
+/// Family and number of an address.
+pub fn number(address: IpAddr) -> (Family, u128) {
+    match address {
+        IpAddr::V4(v4) => (Family::V4, u32::from(v4) as u128),
+        IpAddr::V6(v6) => (Family::V6, u128::from(v6)),
+    }
+}
+
+/// The address of a family's number. IPv4 numbers above 2^32-1 are cut to 32 bits.
+pub fn address(family: Family, number: u128) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::from(number as u32)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::from(number)),
+    }
+}
+
+impl PrefixSet {
+    /// The set of no address.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Every address of both families.
+    pub fn any() -> Self {
+        Self {
+            v4: vec![(0, Family::V4.max())],
+            v6: vec![(0, Family::V6.max())],
+        }
+    }
+
+    /// The union of prefixes, host bits ignored.
+    pub fn new(prefixes: impl IntoIterator<Item = IpNet>) -> Self {
+        let mut set = Self::empty();
+        for prefix in prefixes {
+            let (family, low) = number(prefix.network());
+            let (_, high) = number(prefix.broadcast());
+            set.list_mut(family).push((low, high));
+        }
+        merge(&mut set.v4);
+        merge(&mut set.v6);
+        set
+    }
+
+    /// Reads prefixes and bare addresses (`10.0.0.0/24`, `168.63.129.16`, `fd00::/8`).
+    ///
+    /// # Errors
+    /// The first text that is neither.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let prefixes: Result<Vec<_>, _> = texts
+            .into_iter()
+            .map(|text| parse_prefix(text).ok_or_else(|| text.to_owned()))
+            .collect();
+        Ok(Self::new(prefixes?))
+    }
+
+    /// Whether `address` is a member.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (family, number) = number(address);
+        let list = self.ranges(family);
+        let after = list.partition_point(|&(low, _)| low <= number);
+        after > 0 && list[after - 1].1 >= number
+    }
+
+    /// The addresses in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut joined = self.clone();
+        for family in [Family::V4, Family::V6] {
+            joined
+                .list_mut(family)
+                .extend_from_slice(other.ranges(family));
+            merge(joined.list_mut(family));
+        }
+        joined
+    }
+
+    /// The addresses that are not members.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let mut outside = Self::empty();
+        for family in [Family::V4, Family::V6] {
+            let mut next = Some(0);
+            for &(low, high) in self.ranges(family) {
+                if let Some(start) = next.filter(|&start| start < low) {
+                    outside.list_mut(family).push((start, low - 1));
+                }
+                next = (high < family.max()).then(|| high + 1);
+            }
+            if let Some(start) = next {
+                outside.list_mut(family).push((start, family.max()));
+            }
+        }
+        outside
+    }
+
+    /// The addresses in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.complement().union(&other.complement()).complement()
+    }
+
+    /// The addresses of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        self.intersection(&other.complement())
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    /// One family's sorted inclusive ranges.
+    pub fn ranges(&self, family: Family) -> &[(u128, u128)] {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    fn list_mut(&mut self, family: Family) -> &mut Ranges {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+}
+
+/// Reads a prefix or a bare address; host bits are dropped.
+pub fn parse_prefix(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    if let Ok(prefix) = text.parse::<IpNet>() {
+        return Some(prefix.trunc());
+    }
+    text.parse::<IpAddr>().ok().map(IpNet::from)
+}
+
+fn merge(ranges: &mut Ranges) {
+    ranges.sort_unstable();
+    let mut kept = 0;
+    for at in 0..ranges.len() {
+        let (low, high) = ranges[at];
+        if kept > 0 && (low <= ranges[kept - 1].1 || low - 1 == ranges[kept - 1].1) {
+            ranges[kept - 1].1 = ranges[kept - 1].1.max(high);
+        } else {
+            ranges[kept] = (low, high);
+            kept += 1;
+        }
+    }
+    ranges.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn small_sets() -> impl Strategy<Value = Vec<IpNet>> {
+        let v4 = (0u32..64, 26u8..=32)
+            .prop_map(|(host, length)| IpNet::new(Ipv4Addr::from(host).into(), length).unwrap());
+        let v6 = (0u128..64, 122u8..=128)
+            .prop_map(|(host, length)| IpNet::new(Ipv6Addr::from(host).into(), length).unwrap());
+        prop::collection::vec(prop_oneof![v4, v6], 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn sets_obey_membership_of_their_prefixes(a in small_sets(), b in small_sets(), host in 0u32..80) {
+            let (x, y) = (PrefixSet::new(a.iter().copied()), PrefixSet::new(b.iter().copied()));
+            for address in [IpAddr::from(Ipv4Addr::from(host)), Ipv6Addr::from(host as u128).into()] {
+                let in_a = a.iter().any(|prefix| prefix.contains(&address));
+                let in_b = b.iter().any(|prefix| prefix.contains(&address));
+                prop_assert_eq!(x.contains(address), in_a);
+                prop_assert_eq!(x.union(&y).contains(address), in_a || in_b);
+                prop_assert_eq!(x.intersection(&y).contains(address), in_a && in_b);
+                prop_assert_eq!(x.difference(&y).contains(address), in_a && !in_b);
+                prop_assert_eq!(x.complement().contains(address), !in_a);
+            }
+            prop_assert_eq!(x.complement().complement(), x);
+        }
+    }
+
+    #[test]
+    fn everything_and_nothing_are_complements() {
+        assert_eq!(PrefixSet::any().complement(), PrefixSet::empty());
+        assert_eq!(PrefixSet::empty().complement(), PrefixSet::any());
+    }
+
+    #[test]
+    fn bare_addresses_are_prefixes_of_one() {
+        let set = PrefixSet::parse(["168.63.129.16", "10.0.0.9/8"]).unwrap();
+        assert!(set.contains("168.63.129.16".parse().unwrap()));
+        assert!(!set.contains("168.63.129.17".parse().unwrap()));
+        assert!(set.contains("10.255.0.1".parse().unwrap()));
+        assert_eq!(
+            PrefixSet::parse(["10.0.0.0/33"]),
+            Err("10.0.0.0/33".to_owned())
+        );
+    }
+}

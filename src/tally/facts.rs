@@ -1,0 +1,196 @@
+//! The finished tally of a run: what was observed, in a total order, ready to be judged.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::classify::{ClassId, Classes};
+use crate::fault::FaultTally;
+use crate::flowlog::LogKind;
+use crate::net::{Decision, Direction, Mac, Protocol, Timestamp};
+
+/// Destination port of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Port {
+    /// One port.
+    One(u16),
+    /// Ports that no row names, folded together because there were too many groups.
+    Other,
+}
+
+/// The rule that decided, as logged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RuleName {
+    /// NSG resource ID or `aclID`, as logged, upper case; empty where missing.
+    pub acl: String,
+    /// Rule name as logged (`UserRule_AllowSql`); empty where missing.
+    pub rule: String,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Tuples.
+    pub tuples: u64,
+    /// Flows that began (denied attempts each count as one).
+    pub flows: u64,
+    /// Packets source to destination and back.
+    pub packets: [u64; 2],
+    /// Bytes source to destination and back.
+    pub bytes: [u64; 2],
+    /// Time of the first tuple, ms.
+    pub first: i64,
+    /// Time of the last tuple, ms.
+    pub last: i64,
+    /// Time of the last tuple that begins a flow, ms; `None` where none does.
+    pub last_begin: Option<i64>,
+}
+
+/// Flows begun over time: a fixed number of buckets, their width a power of two of minutes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Timeline {
+    /// Number of the first bucket: its start in minutes since the epoch, divided by its width.
+    pub start: i64,
+    /// Flows begun (tuples where the log has no begin states), a count a bucket; no leading or
+    /// trailing zeros.
+    pub counts: Vec<u64>,
+}
+
+/// One tuple kept as evidence. Ordered by time first: the samples of a group are its first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sample {
+    /// Event time, ms.
+    pub time: i64,
+    /// Source address.
+    pub source: IpAddr,
+    /// Source port; 0 where the log does not say.
+    pub source_port: u16,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Destination port.
+    pub destination_port: u16,
+    /// Number of the file in the plan.
+    pub file: u32,
+    /// Byte offset of the tuple's text in the file's (decompressed) text.
+    pub offset: u64,
+}
+
+/// All flows with the same classes, protocol, port, direction, decision, rule and observer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Class of the source.
+    pub source: ClassId,
+    /// Class of the destination.
+    pub destination: ClassId,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Destination port.
+    pub port: Port,
+    /// Direction seen from the logged interface: together with `kind`, the observer.
+    pub direction: Direction,
+    /// What was decided.
+    pub decision: Decision,
+    /// What wrote the record.
+    pub kind: LogKind,
+    /// Index of the service tags' edition.
+    pub edition: usize,
+    /// Index into [`Facts::rules`].
+    pub rule: usize,
+    /// Counts, duplicates taken out.
+    pub totals: Totals,
+    /// Flows over time, in buckets of [`Facts::bucket_minutes`].
+    pub timeline: Timeline,
+    /// The first tuples (at most five) by time, addresses, file and offset.
+    pub samples: Vec<Sample>,
+}
+
+/// A logged network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Interface {
+    /// Its own addresses as the logs show them: the smallest 16 by value.
+    pub addresses: Vec<IpAddr>,
+    /// Targets (NSGs, flow log targets) under which it was logged, upper case: the smallest 16.
+    pub targets: Vec<String>,
+    /// Hours (since the epoch) in which it has records, sorted.
+    pub hours: Vec<i64>,
+}
+
+/// Which interfaces have logs, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// The interfaces, by MAC address.
+    pub interfaces: BTreeMap<Mac, Interface>,
+    /// Whether there were more interfaces than are remembered (then these are the smallest).
+    pub overflowed: bool,
+    /// Files whose records' times run backwards: file number -> how many steps back; the first
+    /// files, at most 20.
+    pub backward_files: BTreeMap<u32, u64>,
+    /// How many files run backwards.
+    pub backward_file_count: u64,
+    /// Files that hold records of several kinds: file number -> the kinds; the first, at most 20.
+    pub mixed_files: BTreeMap<u32, Vec<LogKind>>,
+    /// How many files hold several kinds.
+    pub mixed_file_count: u64,
+}
+
+/// What was read and what became of it. All sums reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadTotals {
+    /// Files (and standard input) in the plan.
+    pub files: u64,
+    /// Files that held at least one flow record.
+    pub flow_files: u64,
+    /// Bytes of (decompressed) text.
+    pub bytes: u64,
+    /// Flow records read whole.
+    pub records: u64,
+    /// Of these: counted.
+    pub records_counted: u64,
+    /// Of these: the same record was counted before (overlapping downloads).
+    pub records_duplicate: u64,
+    /// Of these: left out by `--nsg`, `--mac`.
+    pub records_filtered: u64,
+    /// Tuples read from those records, good and bad.
+    pub tuples: u64,
+    /// Of these: counted.
+    pub tuples_counted: u64,
+    /// Of these: in duplicate records.
+    pub tuples_duplicate: u64,
+    /// Of these: left out by `--since`, `--until`, `--subnet`, or in filtered records.
+    pub tuples_filtered: u64,
+    /// Of these: bad, each a fault.
+    pub tuples_faulty: u64,
+}
+
+/// Everything that a run observed.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The classes that groups refer to.
+    pub classes: Classes,
+    /// The deciding rules, sorted.
+    pub rules: Vec<RuleName>,
+    /// The groups, in a total order.
+    pub groups: Vec<Group>,
+    /// Minutes of a timeline bucket, a power of two.
+    pub bucket_minutes: i64,
+    /// First and last event time of counted tuples, ms.
+    pub window: Option<(i64, i64)>,
+    /// Interfaces and hours.
+    pub coverage: Coverage,
+    /// What was read.
+    pub read: ReadTotals,
+    /// Faults.
+    pub faults: FaultTally,
+    /// How far group keys were coarsened for want of room: 0 not at all; the words for each level
+    /// are in `docs/architecture.md`.
+    pub coarsening: u8,
+    /// Whether more rule names occurred than are kept (then they are folded by their prefix).
+    pub rules_folded: bool,
+    /// Whether duplicates could not be taken out, since there were more records than are
+    /// remembered: then counts include them.
+    pub duplicates_kept: bool,
+}
+
+/// The word for an event time in reports.
+pub fn time_text(milliseconds: i64) -> String {
+    Timestamp(milliseconds).to_string()
+}
