@@ -199,20 +199,35 @@ pub struct RecordBatch {
     pub wide: Vec<Wide>,
     /// Rules and interfaces of the tuples; at most 65,536.
     pub groups: Vec<TupleGroup>,
-    /// Sum of the tuples' hashes: the same whatever their order, part of the record's identity.
-    pub fingerprint: u64,
 }
 
 impl RecordBatch {
     /// Empties the batch for the next record, keeping its memory.
     pub fn clear(&mut self) {
+        self.clear_tuples();
+        self.groups.clear();
+    }
+
+    /// As [`clear`](Self::clear), but keeps the groups, whose text will be written over.
+    pub(super) fn clear_tuples(&mut self) {
         self.time = None;
         self.target.clear();
         self.tuples.clear();
         self.wide.clear();
-        self.groups.clear();
-        self.fingerprint = 0;
         self.length = 0;
+    }
+
+    /// Sum of the tuples' hashes: the same whatever their order, part of the record's identity.
+    pub fn fingerprint(&self) -> u64 {
+        let mut sum = 0u64;
+        for tuple in &self.tuples {
+            sum = sum.wrapping_add(if tuple.bits.is_wide() {
+                super::tuple::hash_wide(tuple, &self.wide[tuple.source as usize])
+            } else {
+                super::tuple::hash(tuple)
+            });
+        }
+        sum
     }
 
     /// Source and destination address of a tuple.

@@ -1,0 +1,512 @@
+//! The scanner: a stream of bytes -> records, faults, and nothing lost in between.
+//!
+//! Between records lies glue: white space, commas, brackets, byte order marks and the
+//! `{"records":[` around them. An object in the glue is a record. After damage, the next record is
+//! where `{` is followed by one of a record's own keys. So every variant of the file reads the same
+//! way: whole blobs, fragments, cut blobs, JSON lines, bare records, arrays.
+//!
+//! A file may be read in segments, each by a scanner of its own: a segment's records are those that
+//! start in it. What a segment found first must be what the one before found next, which
+//! [`Outcome`] lets the caller check; where it is not, the file is read in one piece.
+
+use std::io::{self, Read};
+
+use super::batch::{RecordBatch, Sink};
+use super::record::{Content, RecordParser, Stop, is_record_key};
+use crate::fault::FaultKind;
+use crate::simd::{Level, Quotes};
+
+/// Bytes read at a time: fits the second-level cache with the tuples made of it.
+const PIECE: usize = 192 * 1024;
+/// Bytes before the text that loads may touch.
+const FRONT: usize = 64;
+/// Bytes after the text that loads may touch.
+const BACK: usize = 128;
+
+/// Limits that bound a scanner's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest record, in bytes. Azure cuts records at about 32 KiB.
+    pub record: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { record: 4 << 20 }
+    }
+}
+
+/// Which part of a file to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Offset of the first byte; the reader stands there. Not 0: look for the first record start.
+    pub start: u64,
+    /// Records that start at or after this offset are another segment's.
+    pub end: u64,
+}
+
+impl Segment {
+    /// The whole file.
+    pub const WHOLE: Self = Self {
+        start: 0,
+        end: u64::MAX,
+    };
+}
+
+/// What a segment had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Offset at which this segment started to read records, where not 0: its first record start.
+    pub first: Option<u64>,
+    /// Offset of the next segment's first record; `None` where the file ended.
+    pub next: Option<u64>,
+    /// Bytes of this segment.
+    pub bytes: u64,
+    /// `{"records":` opened, less `}` closed.
+    pub opened: i64,
+    /// Whether the file ended inside a record.
+    pub truncated: bool,
+    /// Flow records.
+    pub records: u64,
+    /// Tuples of them that were faulty.
+    pub tuples_faulty: u64,
+    /// Offset of the file's end, where it was reached.
+    pub end: Option<u64>,
+}
+
+/// Reads flow logs; its memory is reused from file to file.
+#[derive(Debug)]
+pub struct Scanner {
+    level: Level,
+    limits: Limits,
+    /// Text from [`FRONT`] to `end`, then room.
+    bytes: Vec<u8>,
+    end: usize,
+    /// Offset in the file of `bytes[FRONT]`.
+    base: u64,
+    quotes: Quotes,
+    parser: RecordParser,
+    /// Whether the text being read is itself out of a wrapper: then wrappers in it are not opened.
+    inner: bool,
+}
+
+/// Where the scanner is.
+enum Mode {
+    /// Between records.
+    Glue,
+    /// Looking for a record start after damage.
+    Resync,
+}
+
+/// What a step came to.
+enum Step {
+    /// Go on.
+    On,
+    /// More bytes are needed from here on.
+    More,
+    /// The segment is done.
+    Done,
+}
+
+impl Scanner {
+    /// A scanner for this processor.
+    pub fn new(level: Level, limits: Limits) -> Self {
+        Self {
+            level,
+            limits,
+            bytes: vec![0; FRONT],
+            end: FRONT,
+            base: 0,
+            quotes: Quotes::default(),
+            parser: RecordParser::default(),
+            inner: false,
+        }
+    }
+
+    /// Reads `segment` of file number `file` and hands what it has to `sink`.
+    ///
+    /// # Errors
+    /// What `reader` says. All whole records before it were handed on, and the outcome of them is
+    /// lost with the error; [`Sink`] has been told all.
+    pub fn scan(
+        &mut self,
+        reader: &mut dyn Read,
+        segment: Segment,
+        file: u32,
+        sink: &mut dyn Sink,
+    ) -> (Outcome, io::Result<()>) {
+        self.base = segment.start;
+        self.end = FRONT;
+        self.quotes.restart(FRONT);
+        let mut run = Run {
+            mode: if segment.start == 0 {
+                Mode::Glue
+            } else {
+                Mode::Resync
+            },
+            at: FRONT,
+            segment,
+            file,
+            outcome: Outcome::default(),
+            seeking: segment.start != 0,
+            ended: false,
+        };
+        let mut result = Ok(());
+        loop {
+            match self.step(&mut run, sink) {
+                Step::On => {}
+                Step::Done => break,
+                Step::More if run.ended => break,
+                Step::More => match self.refill(reader, &mut run) {
+                    Ok(ended) => run.ended = ended,
+                    Err(error) => {
+                        // What was delivered is read to its end, then the error is told.
+                        result = Err(error);
+                        run.ended = true;
+                    }
+                },
+            }
+        }
+        if run.ended && run.outcome.next.is_none() {
+            run.outcome.end = Some(self.base + (self.end - FRONT) as u64);
+        }
+        let reached = run
+            .outcome
+            .next
+            .or(run.outcome.end)
+            .unwrap_or(segment.start);
+        let from = run.outcome.first.unwrap_or(segment.start);
+        run.outcome.bytes = reached - from.min(reached);
+        (run.outcome, result)
+    }
+
+    /// Takes away what is before `run.at` and reads more; whether the stream has ended.
+    fn refill(&mut self, reader: &mut dyn Read, run: &mut Run) -> io::Result<bool> {
+        let gone = run.at - FRONT;
+        let kept = self.end - run.at;
+        self.bytes.copy_within(run.at..self.end, FRONT);
+        self.quotes.shift(gone);
+        self.base += gone as u64;
+        self.end -= gone;
+        run.at = FRONT;
+        // A long record is read in steps that double, so that it is not parsed over and over.
+        let wanted = PIECE.max(kept);
+        let needed = self.end + wanted + BACK;
+        if self.bytes.len() < needed {
+            self.bytes.resize(needed, 0);
+        }
+        let limit = self.end + wanted;
+        while self.end < limit {
+            match reader.read(&mut self.bytes[self.end..limit]) {
+                Ok(0) => {
+                    self.quotes.extend(&self.bytes[..self.end], self.level);
+                    return Ok(true);
+                }
+                Ok(count) => self.end += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.quotes.extend(&self.bytes[..self.end], self.level);
+                    return Err(error);
+                }
+            }
+        }
+        self.quotes.extend(&self.bytes[..self.end], self.level);
+        Ok(false)
+    }
+
+    fn offset(&self, at: usize) -> u64 {
+        self.base + (at - FRONT) as u64
+    }
+
+    fn step(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+        match run.mode {
+            Mode::Glue => self.glue(run, sink),
+            Mode::Resync => self.resync(run),
+        }
+    }
+
+    fn glue(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+        while run.at < self.end {
+            match self.bytes[run.at] {
+                b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' | 0xef | 0xbb | 0xbf => {
+                    run.at += 1
+                }
+                b'}' => {
+                    run.outcome.opened -= 1;
+                    run.at += 1;
+                }
+                b'{' => return self.object(run, sink),
+                other => {
+                    let detail = format!("expected a record, found byte 0x{other:02x}");
+                    sink.fault(self.offset(run.at), FaultKind::StrayText, detail);
+                    run.mode = Mode::Resync;
+                    return Step::On;
+                }
+            }
+        }
+        Step::More
+    }
+
+    /// At an object between records: step into `{"records":`, or read a record.
+    fn object(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+        let start = run.at;
+        if self.offset(start) >= run.segment.end {
+            run.outcome.next = Some(self.offset(start));
+            return Step::Done;
+        }
+        match first_key(&self.bytes[..self.end], start) {
+            FirstKey::Key(key, after) if matches!(key, b"records" | b"value") => {
+                run.outcome.opened += 1;
+                run.at = after;
+                return Step::On;
+            }
+            FirstKey::Unfinished if !run.ended && self.end - start < self.limits.record => {
+                return Step::More;
+            }
+            _ => {}
+        }
+        match self
+            .parser
+            .parse(&self.bytes, start, self.end, &self.quotes, self.level)
+        {
+            Ok(end) => {
+                self.take(run, start, end, sink);
+                run.at = end;
+                Step::On
+            }
+            Err(Stop::Incomplete) if !run.ended && self.end - start < self.limits.record => {
+                Step::More
+            }
+            Err(Stop::Incomplete) if !run.ended => {
+                let detail = format!(
+                    "expected a record of at most {} bytes, found a longer one",
+                    self.limits.record
+                );
+                self.skip_record(run, FaultKind::RecordTooLarge, detail, sink)
+            }
+            Err(Stop::Incomplete) => self.cut(run, sink),
+            Err(Stop::Records(array, open)) => {
+                run.outcome.opened += open as i64;
+                run.at = array;
+                Step::On
+            }
+            Err(Stop::Damaged(expected)) => {
+                let detail = format!("expected {expected}");
+                self.skip_record(run, FaultKind::DamagedRecord, detail, sink)
+            }
+        }
+    }
+
+    fn skip_record(
+        &mut self,
+        run: &mut Run,
+        kind: FaultKind,
+        detail: String,
+        sink: &mut dyn Sink,
+    ) -> Step {
+        sink.fault(self.offset(run.at), kind, detail);
+        run.at += 1;
+        run.mode = Mode::Resync;
+        Step::On
+    }
+
+    /// The stream ends inside the record at `run.at`. Where another starts in it, it is damaged.
+    fn cut(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+        let start = run.at;
+        let mut from = start + 1;
+        while let Some(at) =
+            memchr::memchr(b'{', &self.bytes[from..self.end]).map(|found| from + found)
+        {
+            if matches!(first_key(&self.bytes[..self.end], at), FirstKey::Key(key, _) if is_record_key(key))
+            {
+                let detail = "expected the record's end, found the next record".to_owned();
+                return self.skip_record(run, FaultKind::DamagedRecord, detail, sink);
+            }
+            from = at + 1;
+        }
+        run.outcome.truncated = true;
+        let detail = format!(
+            "expected the record's end, found the file's end after {} bytes",
+            self.end - start
+        );
+        sink.fault(self.offset(start), FaultKind::Truncated, detail);
+        run.at = self.end;
+        Step::More
+    }
+
+    fn resync(&mut self, run: &mut Run) -> Step {
+        while let Some(at) =
+            memchr::memchr(b'{', &self.bytes[run.at..self.end]).map(|found| run.at + found)
+        {
+            run.at = at;
+            match first_key(&self.bytes[..self.end], at) {
+                FirstKey::Key(key, _) if is_record_key(key) => {
+                    run.mode = Mode::Glue;
+                    if run.seeking {
+                        run.seeking = false;
+                        if self.offset(at) < run.segment.end {
+                            run.outcome.first = Some(self.offset(at));
+                        }
+                    }
+                    return Step::On;
+                }
+                FirstKey::Unfinished if !run.ended && self.end - at < self.limits.record => {
+                    return Step::More;
+                }
+                _ => run.at = at + 1,
+            }
+        }
+        run.at = self.end;
+        Step::More
+    }
+
+    /// Hands on the record from `start` to `end`, as what it is.
+    fn take(&mut self, run: &mut Run, start: usize, end: usize, sink: &mut dyn Sink) {
+        let offset = self.offset(start);
+        match self.parser.finish(&self.bytes, self.quotes.backslash) {
+            Content::Flows => {
+                run.outcome.records += 1;
+                run.outcome.tuples_faulty += self.parser.faults.len() as u64;
+                for &(place, kind) in &self.parser.faults {
+                    let detail = fault_detail(kind, &self.bytes[place as usize..self.end]);
+                    sink.fault(self.offset(place as usize), kind, detail);
+                }
+                let batch = &mut self.parser.batch;
+                batch.file = run.file;
+                batch.offset = offset;
+                batch.length = (end - start) as u64;
+                sink.record(batch);
+            }
+            Content::NotFlow(category) => {
+                sink.fault(offset, FaultKind::NotFlowRecord, not_flow_detail(&category));
+            }
+            Content::UnknownVersion(version) => {
+                let detail = format!("expected version 1, 2 or 4, found {version:?}");
+                sink.fault(offset, FaultKind::UnknownVersion, detail);
+            }
+            Content::Wrapped(text) if self.inner => {
+                let detail = format!(
+                    "expected a record, found a wrapper inside a wrapper of {} bytes",
+                    text.len()
+                );
+                sink.fault(offset, FaultKind::NotFlowRecord, detail);
+            }
+            Content::Wrapped(text) => {
+                let mut scanner = Self {
+                    inner: true,
+                    ..Self::new(self.level, self.limits)
+                };
+                let mut unwrap = Unwrap { sink, offset };
+                let (inner, _) =
+                    scanner.scan(&mut text.as_bytes(), Segment::WHOLE, run.file, &mut unwrap);
+                run.outcome.records += inner.records;
+                run.outcome.tuples_faulty += inner.tuples_faulty;
+            }
+        }
+    }
+}
+
+/// Gives the records of a wrapper's text the wrapper's own offset.
+struct Unwrap<'a> {
+    sink: &'a mut dyn Sink,
+    offset: u64,
+}
+
+impl Sink for Unwrap<'_> {
+    fn record(&mut self, batch: &RecordBatch) {
+        let mut outer = batch.clone();
+        outer.offset = self.offset;
+        for tuple in &mut outer.tuples {
+            tuple.offset = 0;
+        }
+        self.sink.record(&outer);
+    }
+
+    fn fault(&mut self, _: u64, kind: FaultKind, detail: String) {
+        self.sink.fault(self.offset, kind, detail);
+    }
+}
+
+/// One reading of one segment.
+struct Run {
+    mode: Mode,
+    at: usize,
+    segment: Segment,
+    file: u32,
+    outcome: Outcome,
+    /// Whether the segment's first record start is still looked for.
+    seeking: bool,
+    /// Whether the stream has ended.
+    ended: bool,
+}
+
+/// The first key of an object.
+enum FirstKey<'a> {
+    /// The key, raw, and the place after its colon.
+    Key(&'a [u8], usize),
+    /// There is none: another object.
+    None,
+    /// The text ends before it is known.
+    Unfinished,
+}
+
+fn first_key(text: &[u8], object: usize) -> FirstKey<'_> {
+    let skip = |mut at: usize| {
+        while at < text.len() && matches!(text[at], b' ' | b'\n' | b'\r' | b'\t') {
+            at += 1;
+        }
+        at
+    };
+    let quote = skip(object + 1);
+    match text.get(quote) {
+        None => return FirstKey::Unfinished,
+        Some(b'"') => {}
+        Some(_) => return FirstKey::None,
+    }
+    // The longest key that matters is 17 bytes.
+    let rest = &text[quote + 1..text.len().min(quote + 1 + 24)];
+    let Some(length) = rest.iter().position(|&byte| byte == b'"') else {
+        return if rest.len() < 24 {
+            FirstKey::Unfinished
+        } else {
+            FirstKey::None
+        };
+    };
+    let colon = skip(quote + 2 + length);
+    match text.get(colon) {
+        None => FirstKey::Unfinished,
+        Some(b':') => FirstKey::Key(&rest[..length], colon + 1),
+        Some(_) => FirstKey::None,
+    }
+}
+
+fn not_flow_detail(category: &str) -> String {
+    if category.is_empty() {
+        "expected flow tuples, found an object without any".to_owned()
+    } else {
+        format!("expected flow tuples, found a record of category {category}")
+    }
+}
+
+/// What was expected of a tuple, and the tuple itself.
+fn fault_detail(kind: FaultKind, text: &[u8]) -> String {
+    let expected = match kind {
+        FaultKind::BadTime => "seconds or milliseconds since 1970",
+        FaultKind::BadAddress => "two IP addresses",
+        FaultKind::BadPort => "ports of 0 to 65535",
+        FaultKind::BadProtocol => "protocol T, U or a number of 0 to 255",
+        FaultKind::BadDirection => "direction I or O",
+        FaultKind::BadState => "a decision and flow state of the format",
+        FaultKind::BadCounter => "counters that are numbers",
+        _ => "8 or 13 comma-separated fields",
+    };
+    let end = text
+        .iter()
+        .take(120)
+        .position(|&byte| byte == b'"')
+        .unwrap_or(text.len().min(120));
+    format!(
+        "expected {expected}, found {}",
+        String::from_utf8_lossy(&text[..end])
+    )
+}
