@@ -2,5 +2,9 @@
 //! service tag, profile row or scope tells apart.
 
 pub mod classes;
+pub mod lookup;
+pub mod partition;
 
 pub use classes::{Class, ClassId, Classes, Membership, Scope};
+pub use lookup::Lookup;
+pub use partition::{Partition, terms_of};

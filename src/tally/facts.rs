@@ -50,8 +50,7 @@ pub struct Totals {
 pub struct Timeline {
     /// Number of the first bucket: its start in minutes since the epoch, divided by its width.
     pub start: i64,
-    /// Flows begun (tuples where the log has no begin states), a count a bucket; no leading or
-    /// trailing zeros.
+    /// Flows begun, a count a bucket; no leading zeros.
     pub counts: Vec<u64>,
 }
 

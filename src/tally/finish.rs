@@ -1,0 +1,191 @@
+//! The end of a run: groups of keys -> facts of classes, in a total order.
+
+use std::collections::BTreeMap;
+
+use super::facts::{Facts, Group, Port, RuleName, Timeline};
+use super::key::{BlocksV6, Key, Meaning, OTHER_PORTS, Place};
+use super::rules::Rules;
+use super::totals::{Cell, Groups};
+use super::worker::{Parts, Shared};
+use crate::classify::{ClassId, Partition};
+use crate::net::Protocol;
+use crate::net::prefix::Family;
+
+/// What a run's workers have put together, until the environment is known.
+#[derive(Debug)]
+pub struct Gathered {
+    parts: Parts,
+    rules: Rules,
+    duplicates_kept: bool,
+    /// Interfaces and hours: what an assumed environment is made of.
+    pub coverage: super::facts::Coverage,
+}
+
+impl Shared<'_> {
+    /// What the workers, who have all finished, have put together.
+    pub fn gather(self) -> Gathered {
+        let unlocked = |mutex: std::sync::Mutex<Parts>| {
+            mutex
+                .into_inner()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        let mut parts = unlocked(self.parts);
+        let rules = self
+            .rules
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let seen = self
+            .seen
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let coverage = std::mem::take(&mut parts.interfaces).finish();
+        Gathered {
+            parts,
+            rules,
+            duplicates_kept: seen.overflowed,
+            coverage,
+        }
+    }
+}
+
+impl Gathered {
+    /// The facts. `counted_by` is the partition that the workers classed by, `partition` the one
+    /// that the facts are to speak of: the same, unless the environment was assumed in between.
+    pub fn finish(self, counted_by: &Partition, partition: &Partition) -> Facts {
+        let Self {
+            parts,
+            rules,
+            duplicates_kept,
+            coverage,
+        } = self;
+        let mut groups = parts.counted;
+        groups.merge(parts.duplicates, !duplicates_kept);
+        let (level, shift) = (groups.level(), groups.shift());
+        let places = Places {
+            counted_by,
+            partition,
+            blocks: &parts.blocks,
+        };
+        let (names, cells) = settle(groups, &rules, &places);
+        let groups: Vec<Group> = cells
+            .into_iter()
+            .map(|(key, cell)| group(key, cell))
+            .collect();
+        let first = groups.iter().map(|group| group.totals.first).min();
+        let last = groups.iter().map(|group| group.totals.last).max();
+        Facts {
+            classes: partition.classes.clone(),
+            rules: names,
+            window: first.zip(last),
+            groups,
+            bucket_minutes: 1 << shift,
+            coverage,
+            read: parts.read,
+            faults: parts.faults,
+            coarsening: level,
+            rules_folded: rules.overflowed,
+            duplicates_kept,
+        }
+    }
+}
+
+/// Where keys' places lie in the final partition.
+struct Places<'a> {
+    counted_by: &'a Partition,
+    partition: &'a Partition,
+    blocks: &'a BlocksV6,
+}
+
+impl Places<'_> {
+    fn class(&self, place: Place) -> ClassId {
+        let number = match place.meaning() {
+            Meaning::Class(class) if std::ptr::eq(self.counted_by, self.partition) => class,
+            Meaning::Class(class) => {
+                let (family, first) = self.counted_by.first_address(class);
+                self.partition.lookup.number(family, first)
+            }
+            Meaning::BlockV4(first) => self.partition.lookup.v4(first),
+            Meaning::BlockV6(place) => {
+                let known = self
+                    .blocks
+                    .first_addresses
+                    .iter()
+                    .find(|&&first| Place::block_v6(first) == place);
+                // Of a block that is not remembered only that it is private (or logged) is known.
+                self.partition
+                    .lookup
+                    .number(Family::V6, known.copied().unwrap_or(UNKNOWN_V6))
+            }
+        };
+        ClassId(number as u32)
+    }
+}
+
+/// A unique local address that stands for those not remembered.
+const UNKNOWN_V6: u128 = 0xfdff_ffff_ffff_ffff << 64;
+
+/// A key in its final terms. Ordered as reports list groups.
+type Settled = (ClassId, ClassId, Protocol, Port, usize, super::key::Flags);
+
+/// Names of the rules that occur, sorted; groups by their settled keys.
+fn settle(
+    groups: Groups,
+    rules: &Rules,
+    places: &Places<'_>,
+) -> (Vec<RuleName>, BTreeMap<Settled, Cell>) {
+    let sorted = groups.into_sorted();
+    let mut numbers: BTreeMap<RuleName, usize> = BTreeMap::new();
+    for (key, _) in &sorted {
+        numbers.insert(rules.name(rules.resolved(key.rule)).clone(), 0);
+    }
+    for (index, number) in numbers.values_mut().enumerate() {
+        *number = index;
+    }
+    let mut classes: BTreeMap<Place, ClassId> = BTreeMap::new();
+    let mut cells: BTreeMap<Settled, Cell> = BTreeMap::new();
+    for (key, cell) in sorted {
+        let rule = numbers[rules.name(rules.resolved(key.rule))];
+        let mut class = |place| *classes.entry(place).or_insert_with(|| places.class(place));
+        let settled = settled(&key, class(key.source), class(key.destination), rule);
+        cells.entry(settled).or_default().merge(cell);
+    }
+    (numbers.into_keys().collect(), cells)
+}
+
+fn settled(key: &Key, source: ClassId, destination: ClassId, rule: usize) -> Settled {
+    let port = if key.port == OTHER_PORTS {
+        Port::Other
+    } else {
+        Port::One(key.port as u16)
+    };
+    (
+        source,
+        destination,
+        Protocol(key.protocol),
+        port,
+        rule,
+        key.flags,
+    )
+}
+
+fn group(key: Settled, cell: Cell) -> Group {
+    let (source, destination, protocol, port, rule, flags) = key;
+    let (start, counts) = cell.timeline();
+    Group {
+        source,
+        destination,
+        protocol,
+        port,
+        direction: flags.direction(),
+        decision: flags.decision(),
+        kind: flags.kind(),
+        edition: flags.edition(),
+        rule,
+        totals: cell.totals,
+        timeline: Timeline {
+            start,
+            counts: counts.to_vec(),
+        },
+        samples: cell.samples,
+    }
+}

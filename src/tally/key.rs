@@ -1,0 +1,257 @@
+//! What makes a group, and how keys are coarsened when there are too many.
+
+use std::collections::BTreeSet;
+
+use crate::flowlog::{Bits, LogKind};
+use crate::net::{Decision, Direction, PortSet};
+
+/// A place that a key names: an address class, or a block of addresses that are told apart until
+/// the environment is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Place(pub(crate) u32);
+
+/// Bit of an IPv4 block; the low 28 bits are those of the /28.
+const BLOCK_V4: u32 = 1 << 31;
+/// Bit of an IPv6 block; the low 30 bits are a hash of the /64.
+const BLOCK_V6: u32 = 1 << 30;
+
+impl Place {
+    /// The class of a number.
+    pub(crate) fn class(number: u16) -> Self {
+        Self(number as u32)
+    }
+
+    /// The /28 that holds an IPv4 address.
+    #[inline]
+    pub(crate) fn block_v4(address: u32) -> Self {
+        Self(BLOCK_V4 | address >> 4)
+    }
+
+    /// The /64 that holds an IPv6 address, by its hash: two collide once in a billion pairs.
+    #[inline]
+    pub(crate) fn block_v6(address: u128) -> Self {
+        let mixed = crate::flowlog::tuple::fold(
+            (address >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15,
+            0xd1b5_4a32_d192_ed03,
+        );
+        Self(BLOCK_V6 | (mixed as u32 & (BLOCK_V6 - 1)))
+    }
+
+    /// What the number means.
+    pub(crate) fn meaning(self) -> Meaning {
+        if self.0 & BLOCK_V4 != 0 {
+            Meaning::BlockV4((self.0 & !BLOCK_V4) << 4)
+        } else if self.0 & BLOCK_V6 != 0 {
+            Meaning::BlockV6(self)
+        } else {
+            Meaning::Class(self.0 as u16)
+        }
+    }
+
+    /// A block of fewer bits, or for all of IPv6 one.
+    fn coarsened(self, keep: u32) -> Self {
+        match self.meaning() {
+            Meaning::BlockV4(first) => Self::block_v4(first & (u32::MAX << (32 - keep))),
+            Meaning::BlockV6(_) => Self(BLOCK_V6),
+            Meaning::Class(_) => self,
+        }
+    }
+}
+
+/// What a [`Place`] names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// An address class.
+    Class(u16),
+    /// The /28 (or a wider block, once coarsened) from this IPv4 address on.
+    BlockV4(u32),
+    /// An IPv6 /64, by its hash.
+    BlockV6(Place),
+}
+
+/// The key of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Key {
+    pub(crate) source: Place,
+    pub(crate) destination: Place,
+    /// The destination port; [`OTHER_PORTS`] for those folded.
+    pub(crate) port: u32,
+    pub(crate) rule: u16,
+    pub(crate) protocol: u8,
+    pub(crate) flags: Flags,
+}
+
+/// The port of a key whose ports were folded.
+pub(crate) const OTHER_PORTS: u32 = 65_536;
+
+/// Direction, decision, kind and edition. Bit 0 outbound, bit 1 deny, bits 2-3 kind, 4-7 edition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Flags(pub(crate) u8);
+
+/// Most editions of the service tags in a run.
+pub const MOST_EDITIONS: usize = 16;
+
+impl Flags {
+    #[inline]
+    pub(crate) fn new(bits: Bits, edition: u8) -> Self {
+        Self(bits.0 & 3 | (bits.0 >> 4 & 3) << 2 | edition << 4)
+    }
+
+    pub(crate) fn direction(self) -> Direction {
+        Bits(self.0).direction()
+    }
+
+    pub(crate) fn decision(self) -> Decision {
+        Bits(self.0).decision()
+    }
+
+    pub(crate) fn kind(self) -> LogKind {
+        LogKind::from_bits(self.0 >> 2)
+    }
+
+    pub(crate) fn edition(self) -> usize {
+        (self.0 >> 4) as usize
+    }
+}
+
+/// Ports that rows name: the last to be folded.
+#[derive(Debug, Clone, Default)]
+pub struct NamedPorts {
+    named: PortSet,
+}
+
+impl NamedPorts {
+    /// The union of the rows' ports; rows for any port name none.
+    pub fn new<'a>(ports: impl IntoIterator<Item = &'a PortSet>) -> Self {
+        let named = ports
+            .into_iter()
+            .filter(|set| set.len() < 10_000)
+            .fold(PortSet::default(), |all, set| all.union(set));
+        Self { named }
+    }
+}
+
+/// How many levels of coarsening there are. Each is a function of the key alone, and each level
+/// takes away what the next does not bring back: so the level that a run ends with, the least at
+/// which its groups fit, does not depend on the order of what was read.
+pub(crate) const LEVELS: u8 = 8;
+
+impl Key {
+    /// The key at a level: 1 folds ports from 1024 that no row names, 2 all ports that no row
+    /// names, 3 the rules, 4 and 5 take blocks together by /24 and /16, 6 all blocks, 7 all
+    /// ports, 8 protocols and the classes of the remote side.
+    pub(crate) fn coarsened(mut self, level: u8, ports: &NamedPorts) -> Self {
+        let named = |port: u32| u16::try_from(port).is_ok_and(|port| ports.named.contains(port));
+        if level >= 7 || (level >= 1 && !named(self.port) && (level >= 2 || self.port >= 1_024)) {
+            self.port = OTHER_PORTS;
+        }
+        if level >= 3 {
+            self.rule = 0;
+        }
+        let keep = match level {
+            0..=3 => 28,
+            4 => 24,
+            5 => 16,
+            _ => 0,
+        };
+        if (1..28).contains(&keep) {
+            self.source = self.source.coarsened(keep);
+            self.destination = self.destination.coarsened(keep);
+        } else if keep == 0 {
+            self.source = self.source.without_block();
+            self.destination = self.destination.without_block();
+        }
+        if level >= 8 {
+            self.protocol = 0;
+            match self.flags.direction() {
+                Direction::Inbound => self.source = Place(0),
+                Direction::Outbound => self.destination = Place(0),
+            }
+        }
+        self
+    }
+}
+
+impl Place {
+    /// Every block becomes one.
+    fn without_block(self) -> Self {
+        if self.0 & (BLOCK_V4 | BLOCK_V6) == 0 {
+            self
+        } else {
+            Self(BLOCK_V6)
+        }
+    }
+}
+
+/// IPv6 blocks that occurred, smallest first, so that their hashes can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BlocksV6 {
+    pub(crate) first_addresses: BTreeSet<u128>,
+}
+
+impl BlocksV6 {
+    /// Most /64s that are remembered.
+    const MOST: usize = 4_096;
+
+    pub(crate) fn add(&mut self, address: u128) {
+        let first = address >> 64 << 64;
+        if self.first_addresses.len() >= Self::MOST
+            && self
+                .first_addresses
+                .last()
+                .is_some_and(|&last| last <= first)
+        {
+            return;
+        }
+        if self.first_addresses.insert(first) && self.first_addresses.len() > Self::MOST {
+            self.first_addresses.pop_last();
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for &first in &other.first_addresses {
+            self.add(first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let place = || {
+            prop_oneof![
+                any::<u16>().prop_map(Place::class),
+                any::<u32>().prop_map(Place::block_v4),
+                any::<u128>().prop_map(Place::block_v6)
+            ]
+        };
+        (
+            place(),
+            place(),
+            0u32..65_537,
+            any::<u16>(),
+            any::<u8>(),
+            any::<u8>(),
+        )
+            .prop_map(|(source, destination, port, rule, protocol, flags)| Key {
+                source,
+                destination,
+                port,
+                rule,
+                protocol,
+                flags: Flags(flags),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn coarsening_in_steps_is_coarsening_at_once(key in keys(), low in 0u8..=LEVELS, high in 0u8..=LEVELS) {
+            let ports = NamedPorts::new(&[PortSet::parse("6379-6383").unwrap()]);
+            let (low, high) = (low.min(high), low.max(high));
+            prop_assert_eq!(key.coarsened(low, &ports).coarsened(high, &ports), key.coarsened(high, &ports));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Records that were counted, so that the same record in overlapping downloads is counted once.
+//!
+//! A record is known by a 64-bit mix of its interface, target, time and tuples. Records of blobs
+//! whose path tells their hour are remembered until that hour's blobs are done; others for the whole
+//! run. Either memory has a limit; beyond it the run says that counts include duplicates, for all
+//! of its records alike, so that the answer does not depend on which came first.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
+
+type Set = HashSet<u64, foldhash::fast::FixedState>;
+
+/// The records seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    always: Set,
+    hours: BTreeMap<i64, Set>,
+    /// The hour each worker is at; `i64::MIN` for a file without one, `None` when it is done.
+    active: Vec<Option<i64>>,
+    limit: usize,
+    /// Whether a limit was reached.
+    pub(crate) overflowed: bool,
+}
+
+impl Seen {
+    /// Remembers at most `limit` records, of each hour and of files without one.
+    pub(crate) fn new(workers: usize, limit: usize) -> Self {
+        let always = Set::default();
+        Self {
+            always,
+            hours: BTreeMap::new(),
+            active: vec![None; workers],
+            limit,
+            overflowed: false,
+        }
+    }
+
+    /// A worker begins a file of `hour`, or is done. Files come in order of their hours.
+    pub(crate) fn begin(&mut self, worker: usize, hour: Option<Option<i64>>) {
+        self.active[worker] = hour.map(|hour| hour.unwrap_or(i64::MIN));
+        if let Some(&oldest) = self.active.iter().flatten().min() {
+            while self
+                .hours
+                .first_key_value()
+                .is_some_and(|(&hour, _)| hour < oldest)
+            {
+                self.hours.pop_first();
+            }
+        }
+    }
+
+    /// Whether the record was seen before; it is remembered now.
+    pub(crate) fn check(&mut self, hour: Option<i64>, record: u64) -> bool {
+        if self.always.contains(&record) {
+            return true;
+        }
+        let set = match hour {
+            Some(hour) => self.hours.entry(hour).or_default(),
+            None if self.hours.values().any(|set| set.contains(&record)) => return true,
+            None => &mut self.always,
+        };
+        if set.len() >= self.limit {
+            // Whether this is a new record decides whether there are too many.
+            let known = set.contains(&record);
+            self.overflowed |= !known;
+            return known;
+        }
+        !set.insert(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_new_once_wherever_its_file_lies() {
+        let mut seen = Seen::new(2, 100);
+        seen.begin(0, Some(None));
+        seen.begin(1, Some(Some(7)));
+        assert!(!seen.check(Some(7), 1));
+        assert!(seen.check(None, 1));
+        assert!(!seen.check(None, 2));
+        assert!(seen.check(Some(7), 2));
+    }
+
+    #[test]
+    fn an_hour_is_forgotten_when_all_are_past_it() {
+        let mut seen = Seen::new(2, 100);
+        seen.begin(0, Some(Some(7)));
+        seen.begin(1, Some(Some(7)));
+        assert!(!seen.check(Some(7), 1));
+        seen.begin(0, Some(Some(8)));
+        assert!(seen.check(Some(7), 1));
+        seen.begin(1, None);
+        assert!(seen.hours.is_empty());
+    }
+
+    #[test]
+    fn the_limit_is_reached_by_distinct_records_only() {
+        let mut seen = Seen::new(1, 2);
+        seen.begin(0, Some(None));
+        for record in [1, 2, 1, 2] {
+            seen.check(None, record);
+        }
+        assert!(!seen.overflowed);
+        seen.check(None, 3);
+        assert!(seen.overflowed);
+    }
+}

@@ -1,0 +1,504 @@
+//! A worker: takes whole records from a decoder, classes their tuples and counts them.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use super::coverage::Interfaces;
+use super::facts::{ReadTotals, Sample};
+use super::key::{BlocksV6, Flags, NamedPorts, Place};
+use super::local::{Count, Local, Slot};
+use super::narrow::Narrow;
+use super::rules::{RecentRules, Rules};
+use super::seen::Seen;
+use super::totals::Groups;
+use crate::classify::{Partition, Scope};
+use crate::fault::{FaultKind, FaultTally};
+use crate::flowlog::tuple::fold;
+use crate::flowlog::{RecordBatch, Sink, Tuple};
+use crate::net::{Direction, Timestamp};
+
+/// Tuples whose places are looked up before any is counted.
+const BATCH: usize = 32;
+
+/// What all workers of a run share.
+#[derive(Debug)]
+pub struct Shared<'a> {
+    pub(super) partition: &'a Partition,
+    /// Dates of the service tags' editions, ms, ascending.
+    pub(super) editions: Vec<i64>,
+    pub(super) narrow: &'a Narrow,
+    pub(super) rules: Mutex<Rules>,
+    pub(super) seen: Mutex<Seen>,
+    pub(super) parts: Mutex<Parts>,
+    /// By class: whether its addresses are told apart by block.
+    by_block: Vec<bool>,
+}
+
+/// What workers have put together.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) counted: Groups,
+    pub(super) duplicates: Groups,
+    pub(super) interfaces: Interfaces,
+    pub(super) blocks: BlocksV6,
+    pub(super) read: ReadTotals,
+    pub(super) faults: FaultTally,
+}
+
+/// Limits of a tally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TallyLimits {
+    /// Most groups that are told apart; beyond it keys are coarsened.
+    pub groups: usize,
+    /// Most records that are remembered to know duplicates.
+    pub records: usize,
+}
+
+impl Default for TallyLimits {
+    /// 65,536 groups (some 40 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
+    fn default() -> Self {
+        Self {
+            groups: 65_536,
+            records: (1 << 21) / 8 * 7,
+        }
+    }
+}
+
+impl<'a> Shared<'a> {
+    /// A tally for `workers` workers.
+    pub fn new(
+        partition: &'a Partition,
+        editions: Vec<i64>,
+        ports: &NamedPorts,
+        narrow: &'a Narrow,
+        workers: usize,
+        limits: TallyLimits,
+    ) -> Self {
+        let by_block = partition
+            .classes
+            .classes
+            .iter()
+            .map(|class| partition.assumed && class.scope == Scope::Private)
+            .collect();
+        Self {
+            partition,
+            editions,
+            narrow,
+            rules: Mutex::new(Rules::new()),
+            seen: Mutex::new(Seen::new(workers, limits.records)),
+            parts: Mutex::new(Parts {
+                counted: Groups::new(limits.groups, ports.clone()),
+                duplicates: Groups::new(limits.groups, ports.clone()),
+                interfaces: Interfaces::default(),
+                blocks: BlocksV6::default(),
+                read: ReadTotals::default(),
+                faults: FaultTally::default(),
+            }),
+            by_block,
+        }
+    }
+}
+
+/// One worker's part of a tally.
+#[derive(Debug)]
+pub struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    number: usize,
+    local: Box<Local>,
+    /// Made when the first duplicate is met.
+    duplicates: Option<Box<Local>>,
+    recent: RecentRules,
+    rules: Vec<u16>,
+    kept: Vec<bool>,
+    interfaces: Interfaces,
+    blocks: BlocksV6,
+    faults: FaultTally,
+    read: ReadTotals,
+    file: FileNotes,
+    file_number: u32,
+    hour: Option<i64>,
+    last_local: Option<(u64, IpAddr)>,
+}
+
+/// What a worker notes of the file (or segment) it reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileNotes {
+    /// Kinds of records: a bit each.
+    pub kinds: u8,
+    /// `time` of the first record that has one, ms.
+    pub first_time: Option<i64>,
+    /// `time` of the last record that has one, ms.
+    pub last_time: Option<i64>,
+    /// How often a record's time is before the one's before it.
+    pub steps_back: u64,
+    /// Flow records.
+    pub records: u64,
+}
+
+impl<'a> Worker<'a> {
+    /// Worker `number` of `shared`.
+    pub fn new(shared: &'a Shared<'a>, number: usize) -> Self {
+        Self {
+            shared,
+            number,
+            local: Box::new(Local::new()),
+            duplicates: None,
+            recent: RecentRules::new(),
+            rules: Vec::new(),
+            kept: Vec::new(),
+            interfaces: Interfaces::default(),
+            blocks: BlocksV6::default(),
+            faults: FaultTally::default(),
+            read: ReadTotals::default(),
+            file: FileNotes::default(),
+            file_number: 0,
+            hour: None,
+            last_local: None,
+        }
+    }
+
+    /// The records that follow are of this file, whose path tells `hour`.
+    pub fn begin_file(&mut self, file: u32, hour: Option<i64>) {
+        self.file = FileNotes::default();
+        self.file_number = file;
+        self.hour = hour;
+        lock(&self.shared.seen).begin(self.number, Some(hour));
+    }
+
+    /// What was noted of the file.
+    pub fn end_file(&mut self, bytes: u64, tuples_faulty: u64) -> FileNotes {
+        self.read.bytes += bytes;
+        self.read.tuples += tuples_faulty;
+        self.read.tuples_faulty += tuples_faulty;
+        self.file
+    }
+
+    /// Puts the worker's part to the others'.
+    pub fn finish(mut self) {
+        lock(&self.shared.seen).begin(self.number, None);
+        let mut parts = lock(&self.shared.parts);
+        self.local.drain(&mut parts.counted);
+        if let Some(mut duplicates) = self.duplicates {
+            duplicates.drain(&mut parts.duplicates);
+        }
+        parts.interfaces.merge(self.interfaces);
+        parts.blocks.merge(&self.blocks);
+        parts.faults.merge(self.faults);
+        add_read(&mut parts.read, &self.read);
+    }
+
+    fn note_record(&mut self, batch: &RecordBatch) {
+        self.file.records += 1;
+        for tuple in batch.tuples.first().into_iter().chain(batch.tuples.last()) {
+            self.file.kinds |= 1 << tuple.bits.kind() as u8;
+        }
+        if let Some(Timestamp(time)) = batch.time {
+            self.file.steps_back += u64::from(self.file.last_time.is_some_and(|last| time < last));
+            self.file.first_time.get_or_insert(time);
+            self.file.last_time = Some(time);
+        }
+    }
+
+    /// Numbers of the groups' rules, and which groups the user's filters keep.
+    fn resolve_groups(&mut self, batch: &RecordBatch) {
+        self.rules.clear();
+        self.kept.clear();
+        let hour = batch.time.map(Timestamp::hour).or_else(|| {
+            batch
+                .tuples
+                .first()
+                .map(|tuple| Timestamp(tuple.time).hour())
+        });
+        let mut last_mac = None;
+        for group in &batch.groups {
+            let kept = self.shared.narrow.keeps_group(group);
+            self.kept.push(kept);
+            let shared = self.shared;
+            self.rules
+                .push(self.recent.number(&group.acl, &group.rule, || {
+                    lock(&shared.rules).number(&group.acl, &group.rule)
+                }));
+            if let (Some(mac), Some(hour), true) = (group.mac, hour, kept && group.mac != last_mac)
+            {
+                self.interfaces.record(mac, hour, &batch.target);
+                last_mac = group.mac;
+            }
+        }
+    }
+
+    /// Whether the same record was counted before.
+    fn is_duplicate(&self, batch: &RecordBatch) -> bool {
+        let mut identity = batch.fingerprint() ^ batch.tuples.len() as u64;
+        identity = fold(
+            identity ^ 0x9e37_79b9_7f4a_7c15,
+            batch.time.map_or(0, |time| time.0) as u64 ^ 0xd1b5_4a32_d192_ed03,
+        );
+        let mac = batch
+            .groups
+            .first()
+            .and_then(|group| group.mac)
+            .map_or(u64::MAX, |mac| mac.0);
+        identity = fold(identity ^ mac, 0xaef1_7502_108e_f2d9);
+        for chunk in batch.target.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            identity = fold(identity ^ u64::from_le_bytes(word), 0x8ebc_6af0_9c88_c6e3);
+        }
+        lock(&self.shared.seen).check(self.hour, identity)
+    }
+
+    #[inline]
+    fn place(&mut self, batch: &RecordBatch, tuple: &Tuple) -> (Place, Place) {
+        let lookup = &self.shared.partition.lookup;
+        let outbound = tuple.bits.direction() == Direction::Outbound;
+        if tuple.bits.is_wide() {
+            let (source, destination) = batch.addresses(tuple);
+            return (
+                self.place_of(source, outbound),
+                self.place_of(destination, !outbound),
+            );
+        }
+        let (source, destination) = (lookup.v4(tuple.source), lookup.v4(tuple.destination));
+        if !self.shared.partition.assumed {
+            return (Place::class(source), Place::class(destination));
+        }
+        let by_block = &self.shared.by_block;
+        let place = |class: u16, address: u32, local: bool| {
+            if local || by_block[class as usize] {
+                Place::block_v4(address)
+            } else {
+                Place::class(class)
+            }
+        };
+        (
+            place(source, tuple.source, outbound),
+            place(destination, tuple.destination, !outbound),
+        )
+    }
+
+    fn place_of(&mut self, address: IpAddr, local: bool) -> Place {
+        let lookup = &self.shared.partition.lookup;
+        let class = match address {
+            IpAddr::V4(v4) => lookup.v4(v4.into()),
+            IpAddr::V6(v6) => lookup.v6(v6.into()),
+        };
+        if !(self.shared.partition.assumed && (local || self.shared.by_block[class as usize])) {
+            return Place::class(class);
+        }
+        match address {
+            IpAddr::V4(v4) => Place::block_v4(v4.into()),
+            IpAddr::V6(v6) => {
+                self.blocks.add(v6.into());
+                Place::block_v6(v6.into())
+            }
+        }
+    }
+
+    #[inline]
+    fn edition(&self, time: i64) -> u8 {
+        let editions = &self.shared.editions;
+        if editions.len() < 2 {
+            return 0;
+        }
+        editions
+            .partition_point(|&date| date <= time)
+            .saturating_sub(1) as u8
+    }
+
+    #[inline]
+    fn count_of(&mut self, batch: &RecordBatch, tuple: &Tuple) -> Count {
+        let (source, destination) = self.place(batch, tuple);
+        let (packets, bytes) = batch.counters(tuple);
+        let last = if tuple.bits.is_wide() {
+            batch.wide[tuple.source as usize].last
+        } else {
+            tuple.time
+        };
+        Count {
+            source,
+            destination,
+            port: tuple.destination_port,
+            rule: self.rules[tuple.group as usize],
+            protocol: tuple.protocol,
+            flags: Flags::new(tuple.bits, self.edition(tuple.time)),
+            time: tuple.time,
+            last,
+            flows: batch.flows(tuple),
+            packets,
+            bytes,
+        }
+    }
+
+    /// Notes the interface's own address of a tuple.
+    #[inline]
+    fn note_local(&mut self, batch: &RecordBatch, tuple: &Tuple) {
+        let Some(mac) = batch.groups[tuple.group as usize].mac else {
+            return;
+        };
+        let (source, destination) = batch.addresses(tuple);
+        let local = if tuple.bits.direction() == Direction::Outbound {
+            source
+        } else {
+            destination
+        };
+        if self.last_local != Some((mac.0, local)) {
+            self.last_local = Some((mac.0, local));
+            self.interfaces.address(mac, local);
+        }
+    }
+
+    fn tally(&mut self, batch: &RecordBatch, duplicate: bool) -> u64 {
+        let mut local = if duplicate {
+            self.duplicates
+                .take()
+                .unwrap_or_else(|| Box::new(Local::new()))
+        } else {
+            std::mem::take(&mut self.local)
+        };
+        let mut filtered = 0;
+        let mut counts: [(u32, Slot, Count); BATCH] = [Default::default(); BATCH];
+        for (start, tuples) in (0u32..).step_by(BATCH).zip(batch.tuples.chunks(BATCH)) {
+            let mut used = 0;
+            for (number, tuple) in tuples.iter().enumerate() {
+                if !self.shared.narrow.is_everything()
+                    && !(self.kept[tuple.group as usize]
+                        && self.shared.narrow.keeps_tuple(batch, tuple))
+                {
+                    filtered += 1;
+                    continue;
+                }
+                self.note_local(batch, tuple);
+                let count = self.count_of(batch, tuple);
+                counts[used] = (start + number as u32, local.slot(&count), count);
+                used += 1;
+            }
+            for (number, slot, count) in &counts[..used] {
+                self.count(
+                    &mut local,
+                    batch,
+                    &batch.tuples[*number as usize],
+                    *slot,
+                    count,
+                    duplicate,
+                );
+            }
+        }
+        if duplicate {
+            self.duplicates = Some(local);
+        } else {
+            self.local = local;
+        }
+        filtered
+    }
+
+    #[inline]
+    fn count(
+        &mut self,
+        local: &mut Local,
+        batch: &RecordBatch,
+        tuple: &Tuple,
+        slot: Slot,
+        count: &Count,
+        duplicate: bool,
+    ) {
+        match local.count(slot, count) {
+            Some(false) => {}
+            Some(true) => local.sample(count, sample(batch, tuple)),
+            None => self.count_after_drain(local, batch, tuple, count, duplicate),
+        }
+    }
+
+    #[cold]
+    fn count_after_drain(
+        &mut self,
+        local: &mut Local,
+        batch: &RecordBatch,
+        tuple: &Tuple,
+        count: &Count,
+        duplicate: bool,
+    ) {
+        let mut parts = lock(&self.shared.parts);
+        let groups = if duplicate {
+            &mut parts.duplicates
+        } else {
+            &mut parts.counted
+        };
+        local.drain(groups);
+        let slot = local.slot(count);
+        if let Some(wanted) = local.count(slot, count) {
+            if wanted {
+                local.sample(count, sample(batch, tuple));
+            }
+            return;
+        }
+        Local::add_directly(count, groups);
+        local.sample(count, sample(batch, tuple));
+    }
+}
+
+fn sample(batch: &RecordBatch, tuple: &Tuple) -> Sample {
+    let (source, destination) = batch.addresses(tuple);
+    Sample {
+        time: tuple.time,
+        source,
+        source_port: tuple.source_port,
+        destination,
+        destination_port: tuple.destination_port,
+        file: batch.file,
+        offset: batch.offset + tuple.offset as u64,
+    }
+}
+
+impl Sink for Worker<'_> {
+    fn record(&mut self, batch: &RecordBatch) {
+        self.note_record(batch);
+        self.resolve_groups(batch);
+        let tuples = batch.tuples.len() as u64;
+        self.read.records += 1;
+        self.read.tuples += tuples;
+        if !self.shared.narrow.is_everything()
+            && !self.kept.iter().any(|&kept| kept)
+            && !batch.groups.is_empty()
+        {
+            self.read.records_filtered += 1;
+            self.read.tuples_filtered += tuples;
+            return;
+        }
+        let duplicate = self.is_duplicate(batch);
+        let filtered = self.tally(batch, duplicate);
+        self.read.tuples_filtered += filtered;
+        if duplicate {
+            self.read.records_duplicate += 1;
+            self.read.tuples_duplicate += tuples - filtered;
+        } else {
+            self.read.records_counted += 1;
+            self.read.tuples_counted += tuples - filtered;
+        }
+    }
+
+    fn fault(&mut self, offset: u64, kind: FaultKind, detail: String) {
+        self.faults.add(self.file_number, offset, kind, detail);
+    }
+}
+
+/// The lock's content, also after a panic elsewhere: the run then ends with that panic.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn add_read(ours: &mut ReadTotals, theirs: &ReadTotals) {
+    ours.files += theirs.files;
+    ours.flow_files += theirs.flow_files;
+    ours.bytes += theirs.bytes;
+    ours.records += theirs.records;
+    ours.records_counted += theirs.records_counted;
+    ours.records_duplicate += theirs.records_duplicate;
+    ours.records_filtered += theirs.records_filtered;
+    ours.tuples += theirs.tuples;
+    ours.tuples_counted += theirs.tuples_counted;
+    ours.tuples_duplicate += theirs.tuples_duplicate;
+    ours.tuples_filtered += theirs.tuples_filtered;
+    ours.tuples_faulty += theirs.tuples_faulty;
+}
