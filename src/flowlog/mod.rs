@@ -1,5 +1,7 @@
 //! Bytes of flow logs -> flow records. Knows no files and no judgement.
 
 pub mod batch;
+#[doc(hidden)]
+pub mod slow;
 
 pub use batch::{Bits, FlowState, LogKind, RecordBatch, Sink, Tuple, TupleGroup, Wide};
