@@ -3,5 +3,6 @@
 pub mod batch;
 #[doc(hidden)]
 pub mod slow;
+pub mod traffic_analytics;
 
 pub use batch::{Bits, FlowState, LogKind, RecordBatch, Sink, Tuple, TupleGroup, Wide};
