@@ -41,7 +41,7 @@ const GROUP_LIMIT: usize = 65_535;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Decodes a whole text: NSG and VNet flow logs in every envelope.
+/// Decodes a whole text: NSG and virtual network flow logs in every envelope.
 pub fn decode(text: &[u8], file: u32, sink: &mut impl Sink) {
     let mut decoder = Decoder {
         sink,
