@@ -9,6 +9,7 @@ pub mod fault;
 pub mod flowlog;
 pub mod input;
 pub mod net;
+pub mod report;
 pub mod simd;
 pub mod tally;
 

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::tuple::fold;
 use crate::net::{Decision, Direction, Mac, Timestamp, prefix};
 
 /// What a record was written by.
@@ -217,17 +218,44 @@ impl RecordBatch {
         self.length = 0;
     }
 
-    /// Sum of the tuples' hashes: the same whatever their order, part of the record's identity.
-    pub fn fingerprint(&self) -> u64 {
-        let mut sum = 0u64;
+    /// What the record is known by: a 64-bit mix of its interface, target, rules, time and tuples,
+    /// whatever the order of these. The same record in two downloads has the same identity. An
+    /// aggregated row's time, which is when it was ingested, is left out.
+    pub fn identity(&self) -> u64 {
+        let mut tuples = 0u64;
         for tuple in &self.tuples {
-            sum = sum.wrapping_add(if tuple.bits.is_wide() {
+            tuples = tuples.wrapping_add(if tuple.bits.is_wide() {
                 super::tuple::hash_wide(tuple, &self.wide[tuple.source as usize])
             } else {
                 super::tuple::hash(tuple)
             });
         }
-        sum
+        let aggregated = self
+            .tuples
+            .first()
+            .is_some_and(|tuple| tuple.bits.kind() == LogKind::TrafficAnalytics);
+        let time = self.time.filter(|_| !aggregated).map_or(0, |time| time.0);
+        let groups = self.groups.iter().fold(0u64, |sum, group| {
+            let count = u64::from(group.tuples.end - group.tuples.start);
+            let mac = group.mac.map_or(u64::MAX, |mac| mac.0);
+            let holder = if aggregated {
+                mix_text(count, &group.acl)
+            } else {
+                count
+            };
+            sum.wrapping_add(mix_text(holder ^ mac.rotate_left(16), &group.rule))
+        });
+        let mixed = fold(
+            tuples ^ 0x9e37_79b9_7f4a_7c15,
+            time as u64 ^ 0xd1b5_4a32_d192_ed03,
+        );
+        mix_text(
+            fold(
+                mixed ^ groups,
+                self.tuples.len() as u64 ^ 0xaef1_7502_108e_f2d9,
+            ),
+            &self.target,
+        )
     }
 
     /// Source and destination address of a tuple.
@@ -261,6 +289,17 @@ impl RecordBatch {
             FlowState::Begin | FlowState::None
         ))
     }
+}
+
+/// Mixes a text into `seed`, eight bytes at a time.
+fn mix_text(seed: u64, text: &str) -> u64 {
+    text.as_bytes()
+        .chunks(8)
+        .fold(seed ^ text.len() as u64, |mixed, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            fold(mixed ^ u64::from_le_bytes(word), 0x8ebc_6af0_9c88_c6e3)
+        })
 }
 
 /// What takes the records that decoders read.

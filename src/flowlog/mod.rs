@@ -3,6 +3,9 @@
 pub mod batch;
 mod record;
 pub mod scan;
+#[doc(hidden)]
+pub mod slow;
+pub mod traffic_analytics;
 pub mod tuple;
 
 pub use batch::{Bits, FlowState, LogKind, RecordBatch, Sink, Tuple, TupleGroup, Wide};

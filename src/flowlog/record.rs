@@ -20,8 +20,6 @@ pub(super) enum Stop {
     Incomplete,
     /// It is no valid JSON, or no valid UTF-8, or nested too deep; what was expected.
     Damaged(&'static str),
-    /// It is a wrapper with an array of `records`, which starts here; so many objects are open.
-    Records(usize, usize),
 }
 
 /// What a whole record is.
@@ -35,6 +33,8 @@ pub(super) enum Content {
     UnknownVersion(String),
     /// A collector's wrapper around a log's text, unescaped.
     Wrapped(String),
+    /// An object around an array of records, which starts and ends at these places of the text.
+    Records(usize, usize),
 }
 
 /// A faulty tuple of the record read last: its offset in the text, and what is wrong.
@@ -114,6 +114,8 @@ struct Own {
     target: Option<Span>,
     version: Option<Span>,
     wrapped: Option<Span>,
+    /// Start and end of an array of records; the end is 0 until it is known.
+    records: Option<(usize, usize)>,
     has_arrays: bool,
 }
 
@@ -134,8 +136,7 @@ enum Role {
     Target,
     Version,
     Wrapped,
-    /// A key that only a record's own object has.
-    RecordKey,
+    Records,
 }
 
 /// What must come next.
@@ -195,7 +196,10 @@ impl Cursor<'_> {
                     end: *close,
                 })
             }
-            Some([open]) if *open as usize == self.at => Err(Stop::Incomplete),
+            Some([open]) if *open as usize == self.at => {
+                check_unfinished(&self.text[*open as usize + 1..self.end])?;
+                Err(Stop::Incomplete)
+            }
             _ => Err(Stop::Damaged("a string")),
         }
     }
@@ -283,11 +287,6 @@ impl RecordParser {
             // A record inside another's flows: the text between them is lost.
             return Err(Stop::Damaged("flows, not another record"));
         }
-        cursor.skip_space();
-        if text.as_ref() == b"records" && cursor.byte()? == b'[' {
-            let open = self.frames.iter().filter(|frame| frame.object).count();
-            return Err(Stop::Records(cursor.at, open));
-        }
         Ok(Next::Value(role))
     }
 
@@ -302,6 +301,8 @@ impl RecordParser {
             b"aclID" => Role::Acl,
             b"flowTuple" => Role::Tuple,
             b"Version" if depth == 2 => Role::Version,
+            b"original" if depth == 2 => Role::Wrapped,
+            _ if key.starts_with(b"flow.") => numbered(key),
             _ if depth == 1 => own_role(key),
             _ => Role::Other,
         }
@@ -325,7 +326,13 @@ impl RecordParser {
             }
             b'{' => return self.open(cursor, true, false),
             b'[' if role == Role::Tuples => self.tuples(cursor, common, level)?,
-            b'[' => return self.open(cursor, false, role == Role::Flows),
+            b'[' => {
+                self.own.has_arrays |= role == Role::Flows;
+                if role == Role::Records {
+                    self.own.records = Some((cursor.at, 0));
+                }
+                return self.open(cursor, false, role == Role::Flows);
+            }
             _ => {
                 let token = plain_token(cursor)?;
                 if role == Role::Version {
@@ -361,6 +368,9 @@ impl RecordParser {
 
     fn close(&mut self, cursor: &mut Cursor<'_>) -> Next {
         cursor.at += 1;
+        if let (2, Some((_, end @ 0))) = (self.frames.len(), &mut self.own.records) {
+            *end = cursor.at;
+        }
         if let Some(frame) = self.frames.pop() {
             for group in &mut self.groups[frame.first_group as usize..] {
                 group.names.rule = group.names.rule.or(frame.names.rule);
@@ -403,8 +413,27 @@ impl RecordParser {
         Ok(())
     }
 
-    /// Reads the array of tuples that starts here.
+    /// Reads the array of tuples that starts here. Where the text ends in it, what is damaged before
+    /// its end is told first.
     fn tuples(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        common: Common,
+        level: Level,
+    ) -> Result<(), Stop> {
+        let read = self.tuples_to_end(cursor, common, level);
+        if read == Err(Stop::Incomplete) {
+            for &(start, end) in &self.spans {
+                check_string(
+                    &cursor.text[start as usize..end as usize],
+                    cursor.quotes.backslash,
+                )?;
+            }
+        }
+        read
+    }
+
+    fn tuples_to_end(
         &mut self,
         cursor: &mut Cursor<'_>,
         common: Common,
@@ -568,13 +597,17 @@ impl RecordParser {
     }
 
     /// Completes the batch of the record just read.
-    pub(super) fn finish(&mut self, text: &[u8], escapes: bool) -> Content {
+    /// Wrappers are told apart only where `unwrap` says so.
+    pub(super) fn finish(&mut self, text: &[u8], escapes: bool, unwrap: bool) -> Content {
         let own = self.own;
         let words = |span: Option<Span>| span.map(|span| unescape(span.of(text), escapes));
-        if let Some(span) = own.wrapped {
+        if let Some(span) = own.wrapped.filter(|_| unwrap) {
             return Content::Wrapped(
                 String::from_utf8_lossy(&unescape(span.of(text), escapes)).into_owned(),
             );
+        }
+        if let Some((start, end)) = own.records {
+            return Content::Records(start, end);
         }
         if !own.has_arrays {
             let category = words(own.category).unwrap_or_default();
@@ -617,23 +650,43 @@ impl RecordParser {
 
 /// Keys of a record's own object. Between damaged records, `{` and one of these starts a record.
 pub(super) fn is_record_key(key: &[u8]) -> bool {
-    own_role(key) != Role::Other && !matches!(own_role(key), Role::Wrapped | Role::Tuple)
-        || key == b"records"
+    RECORD_KEYS.contains(&key)
 }
+
+const RECORD_KEYS: [&[u8]; 12] = [
+    b"time",
+    b"systemId",
+    b"macAddress",
+    b"category",
+    b"resourceId",
+    b"resourceid",
+    b"operationName",
+    b"flowLogGUID",
+    b"flowLogResourceID",
+    b"targetResourceID",
+    b"flowLogVersion",
+    b"records",
+];
 
 fn own_role(key: &[u8]) -> Role {
     match key {
         b"time" => Role::Time,
         b"category" => Role::Category,
         b"macAddress" => Role::RecordMac,
-        b"resourceId" | b"resourceid" => Role::Resource,
         b"targetResourceID" => Role::Target,
         b"flowLogVersion" => Role::Version,
-        b"systemId" | b"operationName" | b"flowLogGUID" | b"flowLogResourceID" => Role::RecordKey,
-        b"_raw" | b"message" => Role::Wrapped,
-        _ if key.starts_with(b"flow.") && key[5..].iter().all(u8::is_ascii_digit) => Role::Tuple,
+        b"records" => Role::Records,
+        b"_raw" | b"message" | b"event.original" => Role::Wrapped,
+        _ if key.eq_ignore_ascii_case(b"resourceId") => Role::Resource,
         _ => Role::Other,
     }
+}
+
+/// `flow.0`, `flow.1`, …: a tuple each, as some collectors flatten them.
+fn numbered(key: &[u8]) -> Role {
+    let number = &key["flow.".len()..];
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    if is_number { Role::Tuple } else { Role::Other }
 }
 
 fn is_known_version(text: &[u8]) -> bool {
@@ -657,7 +710,10 @@ fn name(text: &[u8]) -> String {
 
 fn replace(place: &mut String, text: &[u8]) {
     place.clear();
-    place.push_str(&String::from_utf8_lossy(text));
+    match std::str::from_utf8(text) {
+        Ok(text) => place.push_str(text),
+        Err(_) => place.push_str(&String::from_utf8_lossy(text)),
+    }
     if place.len() > LONGEST_NAME {
         place.truncate(place.floor_char_boundary(LONGEST_NAME));
     }
@@ -699,6 +755,28 @@ fn check_string(raw: &[u8], escapes: bool) -> Result<(), Stop> {
     }
     if escapes && raw.contains(&b'\\') && quoted(raw).is_none() {
         return Err(Stop::Damaged("an escape that JSON knows"));
+    }
+    Ok(())
+}
+
+/// As [`check_string`], for the part that there is of a string whose end is not there.
+fn check_unfinished(raw: &[u8]) -> Result<(), Stop> {
+    let mut rest = raw;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte < 0x20 {
+            return Err(Stop::Damaged("no control character in a string"));
+        }
+        if byte == b'\\' {
+            let Some((&escape, after)) = after.split_first() else {
+                break;
+            };
+            rest = after;
+            let hex = escape != b'u' || after.iter().take(4).all(u8::is_ascii_hexdigit);
+            if !(b"\"\\/bfnrtu".contains(&escape) && hex) {
+                return Err(Stop::Damaged("an escape that JSON knows"));
+            }
+        }
     }
     Ok(())
 }

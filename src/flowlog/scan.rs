@@ -18,10 +18,15 @@ use crate::simd::{Level, Quotes};
 
 /// Bytes read at a time: fits the second-level cache with the tuples made of it.
 const PIECE: usize = 192 * 1024;
+/// Byte order mark of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Bytes before the text that loads may touch.
 const FRONT: usize = 64;
 /// Bytes after the text that loads may touch.
 const BACK: usize = 128;
+
+/// What a file lacks whose `{"records":` is not closed.
+pub const UNCLOSED: &str = "expected the closing ]}, found the file's end";
 
 /// Limits that bound a scanner's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +153,7 @@ impl Scanner {
             segment,
             file,
             outcome: Outcome::default(),
+            inside: Vec::new(),
             seeking: segment.start != 0,
             ended: false,
         };
@@ -227,10 +233,17 @@ impl Scanner {
 
     fn glue(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
         while run.at < self.end {
+            if let Some((_, end)) = run
+                .inside
+                .pop_if(|(array_end, _)| *array_end <= self.offset(run.at))
+            {
+                run.at = FRONT + (end - self.base) as usize;
+                continue;
+            }
             match self.bytes[run.at] {
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' | 0xef | 0xbb | 0xbf => {
-                    run.at += 1
-                }
+                b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' => run.at += 1,
+                0xef if self.bytes[run.at..self.end].starts_with(BOM) => run.at += BOM.len(),
+                0xef if !run.ended && self.end - run.at < BOM.len() => return Step::More,
                 b'}' => {
                     run.outcome.opened -= 1;
                     run.at += 1;
@@ -250,7 +263,7 @@ impl Scanner {
     /// At an object between records: step into `{"records":`, or read a record.
     fn object(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
         let start = run.at;
-        if self.offset(start) >= run.segment.end {
+        if run.inside.is_empty() && self.offset(start) >= run.segment.end {
             run.outcome.next = Some(self.offset(start));
             return Step::Done;
         }
@@ -270,8 +283,8 @@ impl Scanner {
             .parse(&self.bytes, start, self.end, &self.quotes, self.level)
         {
             Ok(end) => {
-                self.take(run, start, end, sink);
                 run.at = end;
+                self.take(run, start, end, sink);
                 Step::On
             }
             Err(Stop::Incomplete) if !run.ended && self.end - start < self.limits.record => {
@@ -285,11 +298,6 @@ impl Scanner {
                 self.skip_record(run, FaultKind::RecordTooLarge, detail, sink)
             }
             Err(Stop::Incomplete) => self.cut(run, sink),
-            Err(Stop::Records(array, open)) => {
-                run.outcome.opened += open as i64;
-                run.at = array;
-                Step::On
-            }
             Err(Stop::Damaged(expected)) => {
                 let detail = format!("expected {expected}");
                 self.skip_record(run, FaultKind::DamagedRecord, detail, sink)
@@ -363,7 +371,10 @@ impl Scanner {
     /// Hands on the record from `start` to `end`, as what it is.
     fn take(&mut self, run: &mut Run, start: usize, end: usize, sink: &mut dyn Sink) {
         let offset = self.offset(start);
-        match self.parser.finish(&self.bytes, self.quotes.backslash) {
+        match self
+            .parser
+            .finish(&self.bytes, self.quotes.backslash, !self.inner)
+        {
             Content::Flows => {
                 run.outcome.records += 1;
                 run.outcome.tuples_faulty += self.parser.faults.len() as u64;
@@ -384,21 +395,25 @@ impl Scanner {
                 let detail = format!("expected version 1, 2 or 4, found {version:?}");
                 sink.fault(offset, FaultKind::UnknownVersion, detail);
             }
-            Content::Wrapped(text) if self.inner => {
-                let detail = format!(
-                    "expected a record, found a wrapper inside a wrapper of {} bytes",
-                    text.len()
-                );
-                sink.fault(offset, FaultKind::NotFlowRecord, detail);
+            Content::Records(array, array_end) => {
+                run.at = array;
+                run.inside.push((self.offset(array_end), self.offset(end)));
             }
             Content::Wrapped(text) => {
                 let mut scanner = Self {
                     inner: true,
                     ..Self::new(self.level, self.limits)
                 };
-                let mut unwrap = Unwrap { sink, offset };
+                let mut unwrap = Unwrap {
+                    sink,
+                    offset,
+                    length: (end - start) as u64,
+                };
                 let (inner, _) =
                     scanner.scan(&mut text.as_bytes(), Segment::WHOLE, run.file, &mut unwrap);
+                if inner.opened > 0 && !inner.truncated {
+                    sink.fault(offset, FaultKind::Truncated, UNCLOSED.to_owned());
+                }
                 run.outcome.records += inner.records;
                 run.outcome.tuples_faulty += inner.tuples_faulty;
             }
@@ -410,12 +425,13 @@ impl Scanner {
 struct Unwrap<'a> {
     sink: &'a mut dyn Sink,
     offset: u64,
+    length: u64,
 }
 
 impl Sink for Unwrap<'_> {
     fn record(&mut self, batch: &RecordBatch) {
         let mut outer = batch.clone();
-        outer.offset = self.offset;
+        (outer.offset, outer.length) = (self.offset, self.length);
         for tuple in &mut outer.tuples {
             tuple.offset = 0;
         }
@@ -434,6 +450,8 @@ struct Run {
     segment: Segment,
     file: u32,
     outcome: Outcome,
+    /// Objects around arrays of records that are being read: where the array ends, and the object.
+    inside: Vec<(u64, u64)>,
     /// Whether the segment's first record start is still looked for.
     seeking: bool,
     /// Whether the stream has ended.
@@ -509,4 +527,43 @@ fn fault_detail(kind: FaultKind, text: &[u8]) -> String {
         "expected {expected}, found {}",
         String::from_utf8_lossy(&text[..end])
     )
+}
+
+impl Outcome {
+    /// What the segments of a file, in order, make together; `None` where one found another record
+    /// next than the following ones began with: then only a reading in one piece is right.
+    pub fn join(segments: &[Self]) -> Option<Self> {
+        let mut joined = *segments.first()?;
+        for (number, segment) in segments.iter().enumerate().skip(1) {
+            let Some(first) = segment.first else { continue };
+            // The nearest segment before that read anything must lead here.
+            let before = segments[..number]
+                .iter()
+                .rev()
+                .find(|before| before.first.is_some());
+            if before.unwrap_or(&segments[0]).next != Some(first) {
+                return None;
+            }
+        }
+        let last = segments
+            .iter()
+            .rev()
+            .find(|segment| segment.first.is_some())
+            .unwrap_or(&segments[0]);
+        if last.next.is_some() {
+            return None;
+        }
+        for segment in segments[1..]
+            .iter()
+            .filter(|segment| segment.first.is_some())
+        {
+            joined.bytes += segment.bytes;
+            joined.opened += segment.opened;
+            joined.truncated |= segment.truncated;
+            joined.records += segment.records;
+            joined.tuples_faulty += segment.tuples_faulty;
+        }
+        (joined.next, joined.end) = (None, last.end);
+        Some(joined)
+    }
 }

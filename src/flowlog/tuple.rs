@@ -1,7 +1,7 @@
 //! The careful tuple parser: every shape, every check, the first fault in a fixed order.
 //!
-//! Fields are told apart by their own look (`docs/formats.md`): a letter in field 6 makes an NSG
-//! tuple (8 fields version 1, 13 version 2), a number a VNet tuple. The vector loop of
+//! Fields are told apart by their own look (`docs/formats.md`): a number in field 6 makes a VNet
+//! tuple, anything else an NSG tuple (8 fields version 1, 13 version 2). The vector loop of
 //! [`crate::simd`] takes the common shape; all else ends here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -34,7 +34,7 @@ const FIELDS_V1: usize = 8;
 pub fn parse(text: &[u8]) -> Result<Parsed, FaultKind> {
     let mut fields = [&text[..0]; FIELDS];
     let count = split(text, &mut fields)?;
-    let letter = fields[5].first().is_some_and(u8::is_ascii_alphabetic);
+    let letter = fields[5].is_empty() || !fields[5].iter().all(u8::is_ascii_digit);
     let expected = if letter && count < FIELDS {
         FIELDS_V1
     } else {

@@ -13,7 +13,6 @@ use super::seen::Seen;
 use super::totals::Groups;
 use crate::classify::{Partition, Scope};
 use crate::fault::{FaultKind, FaultTally};
-use crate::flowlog::tuple::fold;
 use crate::flowlog::{RecordBatch, Sink, Tuple};
 use crate::net::{Direction, Timestamp};
 
@@ -228,23 +227,7 @@ impl<'a> Worker<'a> {
 
     /// Whether the same record was counted before.
     fn is_duplicate(&self, batch: &RecordBatch) -> bool {
-        let mut identity = batch.fingerprint() ^ batch.tuples.len() as u64;
-        identity = fold(
-            identity ^ 0x9e37_79b9_7f4a_7c15,
-            batch.time.map_or(0, |time| time.0) as u64 ^ 0xd1b5_4a32_d192_ed03,
-        );
-        let mac = batch
-            .groups
-            .first()
-            .and_then(|group| group.mac)
-            .map_or(u64::MAX, |mac| mac.0);
-        identity = fold(identity ^ mac, 0xaef1_7502_108e_f2d9);
-        for chunk in batch.target.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            identity = fold(identity ^ u64::from_le_bytes(word), 0x8ebc_6af0_9c88_c6e3);
-        }
-        lock(&self.shared.seen).check(self.hour, identity)
+        lock(&self.shared.seen).check(self.hour, batch.identity())
     }
 
     #[inline]

@@ -1,0 +1,3 @@
+//! Renderings. Each renders what it is given and decides nothing.
+
+pub mod flows;
