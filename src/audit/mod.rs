@@ -6,9 +6,12 @@
 mod matching;
 pub mod model;
 mod names;
+mod observe;
 mod requirements;
 #[cfg(test)]
 mod testing;
+mod traffic;
+mod verdict;
 
 pub use model::*;
 pub use requirements::OWN_PROFILE;
