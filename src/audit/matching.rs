@@ -61,28 +61,25 @@ impl Matcher<'_> {
 
     fn remote(&self, bound: &Bound<'_>, group: &Group, remote: ClassId) -> Match {
         let scope = self.classes.class(remote).scope;
-        let wide = self.union(
-            remote,
-            group.edition,
-            &terms_for(scope, bound.remote()),
-            bound.subnet,
-        );
-        let known: Vec<AddressTerm> = known_peers(bound, group.port).cloned().collect();
-        if known.is_empty() {
+        let meant = |term: &&AddressTerm| is_meant(scope, term);
+        let (edition, subnet) = (group.edition, bound.subnet);
+        let written = bound.remote().iter().filter(meant);
+        let wide = self.union(remote, edition, written, subnet);
+        let mut known = known_peers(bound, group.port).peekable();
+        if known.peek().is_none() {
             return from_membership(wide);
         }
-        let terms = terms_for(scope, &known);
-        match self.union(remote, group.edition, &terms, bound.subnet) {
+        match self.union(remote, edition, known.filter(meant), subnet) {
             Membership::Outside if wide == Membership::Inside => Match::Beyond,
             membership => from_membership(membership),
         }
     }
 
-    fn union(
+    fn union<'t>(
         &self,
         class: ClassId,
         edition: usize,
-        terms: &[AddressTerm],
+        terms: impl IntoIterator<Item = &'t AddressTerm>,
         subnet: u16,
     ) -> Membership {
         let mut answer = Membership::Outside;
@@ -115,6 +112,24 @@ impl Matcher<'_> {
         }
     }
 
+    /// The terms of a requirement's remote end whose addresses are not known.
+    pub(crate) fn unknown_terms<'b>(&self, bound: &'b Bound<'_>) -> Vec<&'b AddressTerm> {
+        let known = known_lists(bound).iter().flat_map(|known| &known.peers);
+        let mut terms: Vec<_> = if known.clone().next().is_none() {
+            bound.remote().iter().collect()
+        } else {
+            known.collect()
+        };
+        terms.retain(|term| {
+            let first = (!self.classes.classes.is_empty()).then_some(ClassId(0));
+            first.is_some_and(|class| {
+                self.membership(class, 0, term, bound.subnet) == Membership::Unknown
+            })
+        });
+        terms.dedup();
+        terms
+    }
+
     /// Whether a subnet belongs to the audited service.
     pub(crate) fn is_audited(&self, subnet: u16) -> bool {
         self.environment
@@ -134,14 +149,14 @@ impl Matcher<'_> {
             Direction::Inbound => group.source,
             Direction::Outbound => group.destination,
         };
-        let known: Vec<_> = known_peers(bound, group.port).cloned().collect();
-        let terms = if known.is_empty() {
+        let mut known = known_peers(bound, group.port).peekable();
+        let written = if known.peek().is_none() {
             bound.remote()
         } else {
-            known.as_slice()
+            &[]
         };
-        let rank = terms
-            .iter()
+        let rank = known
+            .chain(written)
             .filter(|term| {
                 self.membership(remote, group.edition, term, bound.subnet) != Membership::Outside
             })
@@ -212,11 +227,11 @@ fn from_membership(membership: Membership) -> Match {
 
 /// The platform's addresses belong to `VirtualNetwork` too, but no row means them by that name:
 /// only terms that name them count.
-fn terms_for(scope: Scope, terms: &[AddressTerm]) -> Vec<AddressTerm> {
-    let named = |term: &&AddressTerm| scope != Scope::Platform || rank(term) >= RANK_NAMED;
-    terms.iter().filter(named).cloned().collect()
+fn is_meant(remote: Scope, term: &AddressTerm) -> bool {
+    remote != Scope::Platform || rank(term) >= RANK_NAMED
 }
 
+/// Rank of the widest terms that name single addresses.
 const RANK_NAMED: u8 = 3;
 
 /// How narrow a term is: the greater, the narrower.

@@ -58,8 +58,10 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         environment: input.environment,
         assumed_roles: &requirements.assumed_roles,
     };
+    let places = names::Places::new(&facts.classes, input.environment);
     let presenter = Presenter {
         facts,
+        places: &places,
         tags: input.tags,
         file_name: input.file_name,
     };
@@ -94,7 +96,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
             .collect(),
         findings,
         matrix: matrix::matrix(&facts.groups, &facts.classes, input.environment),
-        groups: traffic::present(&judged, &requirements, &matcher, &presenter),
+        groups: traffic::present(&judged, &requirements, &presenter),
     }
 }
 

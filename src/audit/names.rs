@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::{Ipv4Subnets, Ipv6Subnets};
 
 use crate::catalogue::{AddressTerm, Row};
-use crate::classify::{ClassId, Classes, Membership, Scope};
+use crate::classify::{Class, ClassId, Classes, Membership, Scope};
 use crate::environment::Environment;
 use crate::net::prefix::{Family, address};
 use crate::net::{PrefixSet, Protocol, Timestamp};
@@ -35,45 +35,67 @@ pub(crate) fn place(scope: Scope, environment: &Environment) -> String {
     word.to_owned()
 }
 
-/// An endpoint: its place, with the most specific service tag that the catalogue's rows know.
-pub(crate) fn endpoint(
-    class: ClassId,
-    edition: usize,
-    classes: &Classes,
-    environment: &Environment,
-) -> String {
-    let scope = classes.class(class).scope;
-    let place = place(scope, environment);
-    if let Scope::Subnet(_) = scope {
-        return format!("subnet {place}");
+/// The places of a run, with the service tags ordered once: an endpoint is asked for every group.
+pub(crate) struct Places<'a> {
+    classes: &'a Classes,
+    environment: &'a Environment,
+    /// The service tags of each edition: index of the term and name, the most specific first.
+    tags: Vec<Vec<(usize, &'a str)>>,
+}
+
+impl<'a> Places<'a> {
+    /// Orders the tags by how many classes they hold. A tag inside another holds no more classes
+    /// than it, so that the order is one of specificity without asking for addresses.
+    pub(crate) fn new(classes: &'a Classes, environment: &'a Environment) -> Self {
+        let editions = classes
+            .classes
+            .first()
+            .map_or(0, |class| class.members.len());
+        let tags = (0..editions)
+            .map(|edition| {
+                let mut tags: Vec<_> = classes
+                    .terms
+                    .iter()
+                    .filter_map(|(term, &index)| match term {
+                        AddressTerm::ServiceTag(tag) => {
+                            let classes = classes.classes.iter();
+                            let held = classes.filter(|class| holds(class, edition, index));
+                            Some((held.count(), index, tag.as_str()))
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                tags.sort_unstable_by_key(|&(held, _, tag)| (held, tag));
+                tags.into_iter()
+                    .map(|(_, index, tag)| (index, tag))
+                    .collect()
+            })
+            .collect();
+        Self {
+            classes,
+            environment,
+            tags,
+        }
     }
-    match service_tag(class, edition, classes) {
-        Some(tag) => format!("{tag} ({place})"),
-        None => place,
+
+    /// An endpoint: its place, with the most specific service tag that the catalogue's rows know.
+    pub(crate) fn endpoint(&self, id: ClassId, edition: usize) -> String {
+        let class = self.classes.class(id);
+        let place = place(class.scope, self.environment);
+        if let Scope::Subnet(_) = class.scope {
+            return format!("subnet {place}");
+        }
+        let mut tags = self.tags.get(edition).into_iter().flatten();
+        match tags.find(|&&(index, _)| holds(class, edition, index)) {
+            Some((_, tag)) => format!("{tag} ({place})"),
+            None => place,
+        }
     }
 }
 
-/// The tag that holds the fewest classes of those that hold this one.
-///
-/// A tag inside another holds no more classes than it, so that the order is one of specificity
-/// without asking for addresses.
-fn service_tag(class: ClassId, edition: usize, classes: &Classes) -> Option<&str> {
-    let members = classes.class(class).members.get(edition)?;
-    classes
-        .terms
-        .iter()
-        .filter_map(|(term, &index)| match term {
-            AddressTerm::ServiceTag(tag) if members.get(index) == Some(&Membership::Inside) => {
-                let held = classes.classes.iter().filter(|other| {
-                    other.members.get(edition).and_then(|of| of.get(index))
-                        == Some(&Membership::Inside)
-                });
-                Some((held.count(), tag.as_str()))
-            }
-            _ => None,
-        })
-        .min()
-        .map(|(_, tag)| tag)
+fn holds(class: &Class, edition: usize, term: usize) -> bool {
+    let members = class.members.get(edition);
+    members.and_then(|members| members.get(term)) == Some(&Membership::Inside)
 }
 
 /// Terms as rows and users write them, joined.
@@ -193,6 +215,18 @@ pub(crate) fn first_few(list: &[String], few: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_subnet_or_the_narrowest_known_tag_with_its_place() {
+        use crate::audit::testing::{COMPUTE, INTERNET, PEERED, STORAGE, classes, environment};
+        let (classes, environment) = (classes(), environment());
+        let places = Places::new(&classes, &environment);
+        let words = [COMPUTE, STORAGE, INTERNET, PEERED].map(|class| places.endpoint(class, 0));
+        assert_eq!(
+            words,
+            ["subnet compute", "Storage (internet)", "internet", "peered"]
+        );
+    }
 
     #[test]
     fn sets_print_as_prefixes() {

@@ -159,6 +159,8 @@ fn best(views: &[Seen]) -> [u64; 5] {
 pub(crate) struct Presenter<'a> {
     /// What was observed.
     pub(crate) facts: &'a Facts,
+    /// Words for places.
+    pub(crate) places: &'a names::Places<'a>,
     /// The service tags, to name remote addresses.
     pub(crate) tags: &'a ServiceTags,
     /// Names of the files.

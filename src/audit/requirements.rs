@@ -79,12 +79,12 @@ pub(crate) fn bind<'a>(
         out: Requirements::default(),
     };
     binder.assume_roles(profile);
-    binder.add(&profile.name, &profile.rows, true);
+    binder.add(&profile.name, &profile.rows);
     for other in included {
         binder.note_missing_roles(other);
-        binder.add(&other.name, &other.rows, false);
+        binder.add(&other.name, &other.rows);
     }
-    binder.add(OWN_PROFILE, &environment.requirements, false);
+    binder.add(OWN_PROFILE, &environment.requirements);
     binder.out
 }
 
@@ -122,8 +122,9 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn add(&mut self, profile: &str, rows: &'a [Row], main: bool) {
+    fn add(&mut self, profile: &str, rows: &'a [Row]) {
         for row in rows {
+            self.note_missing_sets(profile, row);
             for (index, subnet) in self.environment.subnets.iter().enumerate() {
                 if !subnet.audited {
                     continue;
@@ -132,7 +133,7 @@ impl<'a> Binder<'a> {
                     if !row.directions.contains(&direction) {
                         continue;
                     }
-                    if let Some(standing) = self.standing(row, subnet, direction, main) {
+                    if let Some(standing) = self.standing(row, subnet, direction) {
                         self.out.bound.push(Bound {
                             name: format!("{profile}/{}", row.id),
                             row,
@@ -148,17 +149,31 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// A row at addresses that nobody states is not judged, and the report says so.
+    fn note_missing_sets(&mut self, profile: &str, row: &Row) {
+        for &direction in &row.directions {
+            for term in local_side(row, direction) {
+                let AddressTerm::Named(name) = term else {
+                    continue;
+                };
+                let note = format!(
+                    "{name} is not stated: rows of {profile} that apply there were not judged; \
+                     state it under [addresses] in nsgaudit.toml"
+                );
+                if !self.environment.addresses.contains_key(name)
+                    && !self.out.assumptions.contains(&note)
+                {
+                    self.out.assumptions.push(note);
+                }
+            }
+        }
+    }
+
     /// How a row stands for a subnet; `None` where it does not concern it.
-    fn standing(
-        &self,
-        row: &Row,
-        subnet: &Subnet,
-        direction: Direction,
-        main: bool,
-    ) -> Option<Standing> {
+    fn standing(&self, row: &Row, subnet: &Subnet, direction: Direction) -> Option<Standing> {
         let sides = local_side(row, direction)
             .iter()
-            .map(|term| self.holds(term, subnet, main));
+            .map(|term| self.holds(term, subnet));
         let settled = settle(&row.condition, self.environment);
         match sides.max()? {
             Holds::Yes => Some(settled),
@@ -167,7 +182,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn holds(&self, term: &AddressTerm, subnet: &Subnet, main: bool) -> Holds {
+    fn holds(&self, term: &AddressTerm, subnet: &Subnet) -> Holds {
         let yes = match term {
             AddressTerm::Any
             | AddressTerm::VirtualNetwork
@@ -176,7 +191,7 @@ impl<'a> Binder<'a> {
             AddressTerm::SubnetRole(role) => {
                 if has_role(self.environment, role) {
                     subnet.role.eq_ignore_ascii_case(role)
-                } else if main && self.out.assumed_roles.contains(role) {
+                } else if self.out.assumed_roles.contains(role) {
                     true
                 } else if subnet.role.is_empty() {
                     return Holds::Perhaps;

@@ -374,3 +374,33 @@ fn a_busy_log_without_begins_or_denials_looks_filtered() {
     let filtered = audit.findings.iter().filter(|f| f.code == "NSG907");
     assert_eq!(filtered.count(), 2);
 }
+
+#[test]
+fn a_scan_through_an_open_nsg_is_one_opening_and_its_worst_ports() {
+    let scan = (1..=200).map(|port| group(INTERNET, COMPUTE, port).inbound());
+    let audit = audit_groups(vec![], scan.collect());
+    let openings = audit.findings.iter().filter(|f| f.code == "NSG201");
+    let titles: Vec<_> = openings.map(|f| f.title.as_str()).collect();
+    assert_eq!(titles.len(), 6, "{titles:#?}");
+    assert_eq!(
+        titles[5],
+        "internet reaches compute on tcp other ports, and nothing requires it"
+    );
+    let few = (1000..1064).map(|port| group(INTERNET, COMPUTE, port).inbound());
+    assert_eq!(audit_groups(vec![], few.collect()).findings.len(), 64);
+}
+
+#[test]
+fn unproven_for_want_of_addresses_says_which() {
+    let rows = vec![row("dns").outbound("@custom-dns", "53")];
+    let audit = audit_groups(rows, vec![group(COMPUTE, PEERED, 53)]);
+    let reason = &compute(&audit).reason;
+    assert!(
+        reason.contains("1 flow allowed that may be its"),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("Addresses of @custom-dns are not known"),
+        "{reason}"
+    );
+}

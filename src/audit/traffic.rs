@@ -163,12 +163,11 @@ fn class(
 pub(crate) fn present(
     judged: &[Judged<'_>],
     requirements: &Requirements<'_>,
-    matcher: &Matcher<'_>,
     presenter: &Presenter<'_>,
 ) -> Vec<TrafficGroup> {
     let mut groups: Vec<_> = judged
         .iter()
-        .map(|judged| present_one(judged, requirements, matcher, presenter))
+        .map(|judged| present_one(judged, requirements, presenter))
         .collect();
     groups.sort_by(|a, b| {
         let order = a.class.cmp(&b.class).then_with(|| b.flows.cmp(&a.flows));
@@ -188,12 +187,10 @@ fn sort_key(group: &TrafficGroup) -> impl Ord + '_ {
 fn present_one(
     judged: &Judged<'_>,
     requirements: &Requirements<'_>,
-    matcher: &Matcher<'_>,
     presenter: &Presenter<'_>,
 ) -> TrafficGroup {
     let group = judged.group;
-    let endpoint =
-        |class| names::endpoint(class, group.edition, matcher.classes, matcher.environment);
+    let endpoint = |class| presenter.places.endpoint(class, group.edition);
     let rule = presenter.rule(group.rule);
     let rows = if judged.needed.is_empty() {
         &judged.possible

@@ -118,7 +118,7 @@ impl<'a> Judge<'a> {
         let mut reason = match verdict {
             Verdict::Blocked => blocked(&denied, &allowed, &course),
             Verdict::PartlyBlocked => self.partly_blocked(&denied, &course, bound),
-            Verdict::Unproven => unproven(logged),
+            Verdict::Unproven => self.unproven(logged, bound),
             Verdict::Satisfied => satisfied(&allowed, unanswered),
             Verdict::NotApplicable => vec![format!(
                 "Its condition does not hold here: {}.",
@@ -213,15 +213,30 @@ impl<'a> Judge<'a> {
         reason
     }
 
-    fn conversation(&self, (source, destination, port, edition): ConversationKey) -> String {
-        let end = |class| {
-            names::endpoint(
-                class,
-                edition,
-                self.matcher.classes,
-                self.matcher.environment,
-            )
+    fn unproven(&self, logged: bool, bound: &Bound<'_>) -> Vec<String> {
+        let seen = if logged {
+            "No flow of it was seen, though the subnet has others"
+        } else {
+            "No flow of this subnet was seen at all"
         };
+        let mut reason = vec![format!(
+            "{seen}. Silence is no proof: nothing may have tried, no rules were given to judge \
+             by, and flow logs do not support every service's subnets (Logic Apps among them)."
+        )];
+        let unknown = self.matcher.unknown_terms(bound);
+        if !unknown.is_empty() {
+            let unknown: Vec<_> = unknown.into_iter().map(names::term).collect();
+            reason.push(format!(
+                "Addresses of {} are not known: state them in nsgaudit.toml, or give service tags \
+                 that have them.",
+                unknown.join(", ")
+            ));
+        }
+        reason
+    }
+
+    fn conversation(&self, (source, destination, port, edition): ConversationKey) -> String {
+        let end = |class| self.presenter.places.endpoint(class, edition);
         format!(
             "{} to {} on {}",
             end(source),
@@ -366,18 +381,6 @@ fn blocked(denied: &Observed, allowed: &Observed, course: &Course) -> Vec<String
     vec![format!(
         "Denied by {} since {since}; {before}.",
         deciders(denied)
-    )]
-}
-
-fn unproven(logged: bool) -> Vec<String> {
-    let seen = if logged {
-        "No flow of it was seen, though the subnet has others"
-    } else {
-        "No flow of this subnet was seen at all"
-    };
-    vec![format!(
-        "{seen}. Silence is no proof: nothing may have tried, no rules were given to judge by, and \
-         flow logs do not support every service's subnets (Logic Apps among them)."
     )]
 }
 

@@ -16,6 +16,9 @@ use super::{Findings, finding};
 
 /// Most rules, rows and places that a sentence lists.
 const LISTED: usize = 5;
+/// Ports open to one place from which they are one opening, not one each: no service needs so many
+/// rules, and a scan through an open NSG would bury every other finding.
+const MANY_PORTS: usize = 64;
 
 /// What one finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +33,7 @@ struct Opening {
 impl Findings<'_> {
     /// What is open without need, and what cannot be told.
     pub(super) fn open(&self, findings: &mut Vec<Finding>) {
-        let mut openings: BTreeMap<Opening, Vec<&Judged<'_>>> = BTreeMap::new();
+        let mut openings = Openings::new();
         let mut undetermined: BTreeMap<(u16, Direction, Vec<usize>), Vec<&Judged<'_>>> =
             BTreeMap::new();
         for judged in self.judged {
@@ -48,6 +51,7 @@ impl Findings<'_> {
                 _ => {}
             }
         }
+        let openings = fold_many_ports(openings);
         findings.extend(
             openings
                 .iter()
@@ -104,6 +108,7 @@ impl Findings<'_> {
             names::count(evidence.flows, "flow"),
             names::first_few(&rules, LISTED)
         )];
+        details.extend(folded_ports(opening, judged));
         details.extend(beyond.iter().map(|(_, sentence)| sentence.clone()));
         details.extend(caveats(code, platform));
         Finding {
@@ -210,6 +215,50 @@ impl Findings<'_> {
         details.push(format!("{}.", names::first_few(&listed, LISTED)));
         details
     }
+}
+
+type Openings<'a> = BTreeMap<Opening, Vec<&'a Judged<'a>>>;
+
+/// Folds the ports that are not sensitive, where too many are open to one place.
+fn fold_many_ports(openings: Openings<'_>) -> Openings<'_> {
+    let folded = |opening: &Opening| Opening {
+        port: Port::Other,
+        ..*opening
+    };
+    let mut ports: BTreeMap<Opening, usize> = BTreeMap::new();
+    for opening in openings
+        .keys()
+        .filter(|opening| service(**opening).is_none())
+    {
+        *ports.entry(folded(opening)).or_default() += 1;
+    }
+    let mut fewer = Openings::new();
+    for (opening, judged) in openings {
+        let many = ports
+            .get(&folded(&opening))
+            .is_some_and(|&ports| ports > MANY_PORTS);
+        let key = if many && service(opening).is_none() {
+            folded(&opening)
+        } else {
+            opening
+        };
+        fewer.entry(key).or_default().extend(judged);
+    }
+    fewer
+}
+
+/// How many ports a folded opening has, and the first of them.
+fn folded_ports(opening: Opening, judged: &[&Judged<'_>]) -> Option<String> {
+    let ports: BTreeSet<_> = judged.iter().map(|judged| judged.group.port).collect();
+    if opening.port != Port::Other || ports.len() < 2 {
+        return None;
+    }
+    let ports: Vec<_> = ports.into_iter().map(names::port).collect();
+    Some(format!(
+        "{} ports: {}.",
+        ports.len(),
+        names::first_few(&ports, LISTED)
+    ))
 }
 
 /// The rows that leave traffic undetermined, in the requirements' order.
