@@ -186,10 +186,10 @@ pub(crate) fn known_lists<'b>(bound: &'b Bound<'_>) -> &'b [KnownPeers] {
     }
 }
 
-/// Whether the requirement's row leaves its remote end open to the whole internet, with no word on
-/// who really calls.
+/// Whether the requirement's row lets anyone on the internet call, with no word on who really does.
 pub(crate) fn is_open_to_the_internet(bound: &Bound<'_>) -> bool {
-    known_lists(bound).is_empty()
+    bound.direction == Direction::Inbound
+        && known_lists(bound).is_empty()
         && bound
             .remote()
             .iter()

@@ -248,6 +248,7 @@ fn a_denial_at_a_neighbours_nsg_is_no_less_a_denial() {
         (requirement.verdict, requirement.direction),
         (Verdict::Blocked, Direction::Outbound)
     );
+    assert!(requirement.reason.contains("Denied at the other end"));
 }
 
 #[test]
@@ -403,4 +404,20 @@ fn unproven_for_want_of_addresses_says_which() {
         reason.contains("Addresses of @custom-dns are not known"),
         "{reason}"
     );
+}
+
+#[test]
+fn a_row_open_to_any_caller_says_that_some_denials_may_be_meant() {
+    let rows = vec![row("calls").inbound("Internet", "443")];
+    let audit = audit_groups(
+        rows,
+        vec![
+            group(CONNECTORS, COMPUTE, 443).inbound().at(&[9]),
+            group(INTERNET, COMPUTE, 443).inbound().deny(),
+        ],
+    );
+    let requirement = compute(&audit);
+    assert_eq!(requirement.verdict, Verdict::PartlyBlocked);
+    assert!(requirement.reason.contains("denying the others is right"));
+    assert_eq!(audit.findings[0].severity, Severity::Medium);
 }

@@ -117,7 +117,7 @@ impl<'a> Judge<'a> {
         };
         let mut reason = match verdict {
             Verdict::Blocked => blocked(&denied, &allowed, &course),
-            Verdict::PartlyBlocked => self.partly_blocked(&denied, &course, bound),
+            Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
             Verdict::Unproven => self.unproven(logged, bound),
             Verdict::Satisfied => satisfied(&allowed, unanswered),
             Verdict::NotApplicable => vec![format!(
@@ -125,6 +125,9 @@ impl<'a> Judge<'a> {
                 bound.row.condition.text
             )],
         };
+        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) {
+            reason.extend(denial_caveats(bound, evidence));
+        }
         if verdict != Verdict::NotApplicable {
             reason.extend(beside(evidence));
             if bound.standing == Standing::Unsettled {
@@ -172,7 +175,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn partly_blocked(&self, denied: &Observed, course: &Course, bound: &Bound<'_>) -> Vec<String> {
+    fn partly_blocked(&self, denied: &Observed, course: &Course) -> Vec<String> {
         let mut reason = vec![format!(
             "Denied by {} since {}, and allowed as well.",
             deciders(denied),
@@ -191,7 +194,7 @@ impl<'a> Judge<'a> {
         } else {
             let listed: Vec<_> = dead
                 .iter()
-                .map(|(key, _)| self.conversation(**key))
+                .map(|(key, conversation)| self.conversation(**key, conversation.edition))
                 .collect();
             let others = if alive.iter().any(|(_, c)| c.began.is_some()) {
                 "while others work"
@@ -202,13 +205,6 @@ impl<'a> Judge<'a> {
                 "Wholly denied, {others}: {}.",
                 names::first_few(&listed, LISTED)
             ));
-        }
-        if is_open_to_the_internet(bound) {
-            reason.push(
-                "By the row anyone on the internet may be meant; where only some are, denying \
-                 the others is right."
-                    .to_owned(),
-            );
         }
         reason
     }
@@ -235,7 +231,7 @@ impl<'a> Judge<'a> {
         reason
     }
 
-    fn conversation(&self, (source, destination, port, edition): ConversationKey) -> String {
+    fn conversation(&self, (source, destination, port): ConversationKey, edition: usize) -> String {
         let end = |class| self.presenter.places.endpoint(class, edition);
         format!(
             "{} to {} on {}",
@@ -270,11 +266,13 @@ fn kinds_with_begins(judged: &[Judged<'_>]) -> BTreeSet<LogKind> {
         .collect()
 }
 
-type ConversationKey = (ClassId, ClassId, Port, usize);
+type ConversationKey = (ClassId, ClassId, Port);
 
 /// One conversation of a requirement: who, with whom, on which port.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Conversation {
+    /// The oldest edition of the tags that it was seen in: it names the ends.
+    edition: usize,
     /// When a flow last began allowed.
     began: Option<i64>,
     /// First and last denial.
@@ -331,14 +329,15 @@ impl Course {
         course
     }
 
-    /// Editions of the tags are folded: the first one's names are as good.
     fn conversation(&mut self, group: &Group) -> &mut Conversation {
-        let (source, destination, port) = (group.source, group.destination, group.port);
-        let low = (source, destination, port, 0);
-        let high = (source, destination, port, usize::MAX);
-        let known = self.conversations.range(low..=high).next();
-        let key = known.map_or((source, destination, port, group.edition), |(key, _)| *key);
-        self.conversations.entry(key).or_default()
+        let key = (group.source, group.destination, group.port);
+        let conversation = self.conversations.entry(key).or_insert(Conversation {
+            edition: group.edition,
+            began: None,
+            denied: None,
+        });
+        conversation.edition = conversation.edition.min(group.edition);
+        conversation
     }
 
     fn verdict(&self, evidence: &Evidence<'_>) -> Verdict {
@@ -403,6 +402,23 @@ fn satisfied(allowed: &Observed, unanswered: bool) -> Vec<String> {
 
 fn is_unanswered(allowed: &Observed) -> bool {
     allowed.packets_forward > 0 && allowed.packets_reverse == 0 && allowed.bytes_reverse == 0
+}
+
+/// What to bear in mind of denials.
+fn denial_caveats(bound: &Bound<'_>, evidence: &Evidence<'_>) -> Vec<String> {
+    let mut caveats = Vec::new();
+    let mut denied = evidence.denied.iter();
+    if denied.all(|group| group.direction != bound.direction) {
+        caveats.push("Denied at the other end, not by an NSG of this subnet.".to_owned());
+    }
+    if is_open_to_the_internet(bound) {
+        caveats.push(
+            "By the row anyone on the internet may call; where only some are meant, denying the \
+             others is right."
+                .to_owned(),
+        );
+    }
+    caveats
 }
 
 /// What was seen beside the evidence: other protocols, and traffic of unknown addresses.
