@@ -116,6 +116,7 @@ pub(crate) fn profile(rows: Vec<RowBuilder>) -> Profile {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct RowBuilder(Row);
 
 /// A row of no direction, port or address yet.
@@ -205,6 +206,7 @@ impl RowBuilder {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct GroupBuilder(Group);
 
 /// Allowed outbound TCP in `vnet-v4` logs, one flow at minute 0.

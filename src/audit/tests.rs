@@ -5,10 +5,12 @@ use super::testing::{
     environment, facts, group, profile, row,
 };
 use super::*;
+use crate::classify::ClassId;
 use crate::fault::FaultKind;
 use crate::flowlog::LogKind;
 use crate::net::{Direction, Mac};
 use crate::tally::Interface;
+use proptest::prelude::*;
 
 fn audit_facts(rows: Vec<RowBuilder>, facts: &Facts, environment: &Environment) -> Audit {
     audit(&AuditInput {
@@ -420,4 +422,61 @@ fn a_row_open_to_any_caller_says_that_some_denials_may_be_meant() {
     assert_eq!(requirement.verdict, Verdict::PartlyBlocked);
     assert!(requirement.reason.contains("denying the others is right"));
     assert_eq!(audit.findings[0].severity, Severity::Medium);
+}
+
+fn any_group() -> impl Strategy<Value = GroupBuilder> {
+    let ends = (
+        0u32..9,
+        0u32..9,
+        prop::sample::select(vec![22u16, 80, 443, 454]),
+    );
+    let minutes = prop::collection::vec(0i64..30, 1..4);
+    (ends, any::<[bool; 4]>(), minutes).prop_map(|((from, to, port), flags, mut minutes)| {
+        minutes.sort_unstable();
+        let [inbound, deny, udp, nsg] = flags;
+        let mut builder = group(ClassId(from), ClassId(to), port).at(&minutes);
+        if inbound {
+            builder = builder.inbound();
+        }
+        if deny {
+            builder = builder.deny();
+        }
+        if udp {
+            builder = builder.udp();
+        }
+        if nsg {
+            builder = builder.kind(LogKind::NsgV2);
+        }
+        builder
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_groups_in_any_order_give_one_audit_that_keeps_them_all(
+        groups in prop::collection::vec(any_group(), 0..24),
+    ) {
+        let rows = || {
+            vec![
+                row("intersubnet").both().ports("80").between_subnets(),
+                row("storage").outbound("Storage", "443"),
+                row("dns").outbound("@custom-dns", "22").tcp(),
+                row("deploy").inbound("Internet", "454").callers("454", "AzureConnectors"),
+            ]
+        };
+        let mut facts = facts(groups);
+        let forward = audit_facts(rows(), &facts, &environment());
+        prop_assert_eq!(forward.groups.len(), facts.groups.len());
+        facts.groups.reverse();
+        prop_assert_eq!(&audit_facts(rows(), &facts, &environment()), &forward);
+        // Blocked traffic and blocked requirements tell of each other.
+        let blocked = |group: &TrafficGroup| group.class == TrafficClass::BlockedRequired;
+        let denied = |requirement: &Requirement| {
+            matches!(requirement.verdict, Verdict::Blocked | Verdict::PartlyBlocked)
+        };
+        prop_assert_eq!(
+            forward.groups.iter().any(blocked),
+            forward.requirements.iter().any(denied)
+        );
+    }
 }
