@@ -108,7 +108,27 @@ impl Matcher<'_> {
                     _ => Membership::Outside,
                 }
             }
+            AddressTerm::SubnetRole(role) if !self.may_have_role(class, role) => {
+                Membership::Outside
+            }
             _ => self.classes.membership(class, edition, term, subnet),
+        }
+    }
+
+    /// Whether a subnet of a role could hold a class. Which subnet it is may be unknown, but it is
+    /// none on the internet, none of the platform's, and none that states another role.
+    fn may_have_role(&self, class: ClassId, role: &str) -> bool {
+        match self.classes.class(class).scope {
+            Scope::Internet | Scope::Platform => false,
+            Scope::Subnet(index) => {
+                self.environment
+                    .subnets
+                    .get(index as usize)
+                    .is_none_or(|subnet| {
+                        subnet.role.is_empty() || subnet.role.eq_ignore_ascii_case(role)
+                    })
+            }
+            _ => true,
         }
     }
 
@@ -120,10 +140,10 @@ impl Matcher<'_> {
         } else {
             known.collect()
         };
+        let classes = self.classes.classes.len() as u32;
         terms.retain(|term| {
-            let first = (!self.classes.classes.is_empty()).then_some(ClassId(0));
-            first.is_some_and(|class| {
-                self.membership(class, 0, term, bound.subnet) == Membership::Unknown
+            (0..classes).any(|class| {
+                self.membership(ClassId(class), 0, term, bound.subnet) == Membership::Unknown
             })
         });
         terms.dedup();
@@ -317,6 +337,14 @@ mod tests {
             one(row("web").both().ports("80").between_subnets(), &folded),
             Match::No
         );
+    }
+
+    #[test]
+    fn a_role_that_nobody_states_is_still_no_place_on_the_internet() {
+        let redis = || row("redis").inbound("@@redis", "6379");
+        let from = |class: ClassId| group(class, COMPUTE, 6379).inbound().build();
+        assert_eq!(one(redis(), &from(INTERNET)), Match::No);
+        assert_eq!(one(redis(), &from(APIM)), Match::Unknown);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) fn term(text: &str) -> AddressTerm {
         "AzureLoadBalancer" => AddressTerm::AzureLoadBalancer,
         "@same-subnet" => AddressTerm::SameSubnet,
         _ => match text.strip_prefix('@') {
+            Some(role) if role.starts_with('@') => AddressTerm::SubnetRole(role[1..].to_owned()),
             Some(name) => AddressTerm::Named(name.to_owned()),
             None => AddressTerm::ServiceTag(text.to_owned()),
         },
