@@ -1,0 +1,151 @@
+//! The head of an audit: what it was held against, what was read, how much of it there was.
+
+use crate::catalogue::Profile;
+use crate::environment::{Environment, ServiceTags};
+use crate::fault::KindTally;
+use crate::net::Timestamp;
+use crate::tally::{Coverage, Facts};
+
+use super::model::{Basis, CoverageText, FaultSample, FaultText, Input, Reconciled, SubnetText};
+use super::names;
+
+/// Length of the date in an RFC 3339 text.
+const DATE: usize = "2026-01-05".len();
+
+/// What the audit was held against.
+pub(crate) fn basis(profile: &Profile, environment: &Environment, tags: &ServiceTags) -> Basis {
+    Basis {
+        profile: profile.name.clone(),
+        title: profile.title.clone(),
+        edition: profile.edition.clone(),
+        service_tags: tags
+            .editions
+            .iter()
+            .map(|edition| {
+                let date = edition.date.to_string();
+                format!("{} ({})", date.get(..DATE).unwrap_or(&date), edition.source)
+            })
+            .collect(),
+        environment: if environment.source.is_empty() {
+            "assumed".to_owned()
+        } else {
+            environment.source.clone()
+        },
+        subnets: environment
+            .subnets
+            .iter()
+            .map(|subnet| SubnetText {
+                name: subnet.name.clone(),
+                prefixes: names::prefixes(&subnet.prefixes),
+                role: subnet.role.clone(),
+                audited: subnet.audited,
+            })
+            .collect(),
+    }
+}
+
+/// What was read, and what could not be.
+pub(crate) fn input(facts: &Facts, file_name: &dyn Fn(u32) -> String) -> Input {
+    let read = facts.read;
+    Input {
+        first: facts.window.map(|(first, _)| names::time(first)),
+        last: facts.window.map(|(_, last)| names::time(last)),
+        files: read.files,
+        flow_files: read.flow_files,
+        bytes: read.bytes,
+        records: Reconciled {
+            read: read.records,
+            counted: read.records_counted,
+            duplicate: read.records_duplicate,
+            filtered: read.records_filtered,
+            faulty: 0,
+        },
+        tuples: Reconciled {
+            read: read.tuples,
+            counted: read.tuples_counted,
+            duplicate: read.tuples_duplicate,
+            filtered: read.tuples_filtered,
+            faulty: read.tuples_faulty,
+        },
+        faults: facts
+            .faults
+            .kinds()
+            .map(|(kind, tally)| FaultText {
+                kind: kind.code().to_owned(),
+                count: tally.count,
+                samples: fault_samples(tally, file_name),
+            })
+            .collect(),
+        coverage: coverage(&facts.coverage),
+        coarsening: facts.coarsening,
+        duplicates_kept: facts.duplicates_kept,
+    }
+}
+
+fn fault_samples(tally: &KindTally, file_name: &dyn Fn(u32) -> String) -> Vec<FaultSample> {
+    tally
+        .samples
+        .iter()
+        .map(|fault| FaultSample {
+            file: file_name(fault.file),
+            offset: fault.offset,
+            detail: fault.detail.clone(),
+        })
+        .collect()
+}
+
+/// Interface-hours with records, of those from the first to the last hour of any interface.
+fn coverage(coverage: &Coverage) -> CoverageText {
+    let hours = coverage
+        .interfaces
+        .values()
+        .flat_map(|interface| interface.hours.iter().copied());
+    let window = match (hours.clone().min(), hours.clone().max()) {
+        (Some(first), Some(last)) => last.abs_diff(first) + 1,
+        _ => 0,
+    };
+    let interfaces = coverage.interfaces.len() as u64;
+    let covered = hours.count() as u64;
+    let possible = interfaces.saturating_mul(window);
+    CoverageText {
+        interfaces,
+        hours: window,
+        covered,
+        possible,
+        per_mille: (u128::from(covered) * 1000)
+            .checked_div(u128::from(possible))
+            .unwrap_or(0) as u64,
+    }
+}
+
+/// First instant of an hour, in words.
+pub(crate) fn hour(hour: i64) -> String {
+    Timestamp(hour.saturating_mul(3_600_000)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Mac;
+    use crate::tally::Interface;
+
+    #[test]
+    fn coverage_counts_the_hours_of_the_whole_window_for_every_interface() {
+        let mut facts = Facts::default();
+        for (mac, hours) in [(1, vec![10, 11, 13]), (2, vec![10])] {
+            let interface = Interface {
+                hours,
+                ..Interface::default()
+            };
+            facts.coverage.interfaces.insert(Mac(mac), interface);
+        }
+        let text = coverage(&facts.coverage);
+        assert_eq!((text.interfaces, text.hours), (2, 4));
+        assert_eq!((text.covered, text.possible, text.per_mille), (4, 8, 500));
+    }
+
+    #[test]
+    fn no_logs_is_no_coverage() {
+        assert_eq!(coverage(&Coverage::default()).per_mille, 0);
+    }
+}

@@ -1,0 +1,449 @@
+//! What holds for each requirement, from the flows that were allowed and denied.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::classify::ClassId;
+use crate::flowlog::LogKind;
+use crate::net::Decision;
+use crate::tally::{Group, Port};
+
+use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
+use super::model::{Observed, Requirement, Verdict};
+use super::names;
+use super::observe::{Presenter, count};
+use super::requirements::{Bound, Requirements, Standing, to_settle};
+use super::traffic::Judged;
+
+/// Most conversations that a reason lists.
+const LISTED: usize = 3;
+
+/// A requirement with what the checks need to know of its verdict.
+#[derive(Debug, Clone)]
+pub(crate) struct Decided<'a> {
+    /// The requirement and its place.
+    pub(crate) bound: &'a Bound<'a>,
+    /// As the report prints it.
+    pub(crate) requirement: Requirement,
+    /// Denied once, allowed since, and not denied any more.
+    pub(crate) repaired: bool,
+    /// Allowed, packets were counted, and none ever came back.
+    pub(crate) unanswered: bool,
+    /// Anyone on the internet may call by the row, so that some denials may be meant.
+    pub(crate) open_row: bool,
+}
+
+/// The flows of one requirement.
+#[derive(Debug, Clone, Default)]
+struct Evidence<'a> {
+    allowed: Vec<&'a Group>,
+    denied: Vec<&'a Group>,
+    /// Of protocols that the verdict does not look at.
+    beside: Vec<&'a Group>,
+    /// Perhaps the requirement's: its addresses are not known.
+    perhaps: Vec<&'a Group>,
+}
+
+/// What judging asks of the run.
+pub(crate) struct Judge<'a> {
+    /// The requirements.
+    pub(crate) requirements: &'a Requirements<'a>,
+    /// The world.
+    pub(crate) matcher: Matcher<'a>,
+    /// For evidence.
+    pub(crate) presenter: &'a Presenter<'a>,
+}
+
+impl<'a> Judge<'a> {
+    /// The verdicts, worst first.
+    pub(crate) fn decide(&self, judged: &[Judged<'a>]) -> Vec<Decided<'a>> {
+        let mut evidence: Vec<Evidence<'_>> = Vec::new();
+        evidence.resize_with(self.requirements.bound.len(), Evidence::default);
+        let mut logged = BTreeSet::new();
+        for traffic in judged {
+            logged.extend(traffic.end.map(|end| end.subnet));
+            for &index in &traffic.needed {
+                let row = self.requirements.bound[index].row;
+                evidence[index].add(traffic.group, is_judged_on(row, traffic.group.protocol));
+            }
+            for &index in &traffic.possible {
+                evidence[index].perhaps.push(traffic.group);
+            }
+        }
+        let begins = kinds_with_begins(judged);
+        let mut decided: Vec<_> = self
+            .requirements
+            .bound
+            .iter()
+            .zip(&evidence)
+            .filter(|(bound, _)| bound.standing != Standing::Possible)
+            .map(|(bound, evidence)| {
+                let logged = logged.contains(&bound.subnet);
+                self.decide_one(bound, evidence, &begins, logged)
+            })
+            .collect();
+        decided.sort_by_key(|decided| {
+            let Bound {
+                order,
+                subnet,
+                direction,
+                ..
+            } = *decided.bound;
+            let requirement = &decided.requirement;
+            (
+                requirement.verdict,
+                requirement.advice,
+                order,
+                subnet,
+                direction,
+            )
+        });
+        decided
+    }
+
+    fn decide_one(
+        &self,
+        bound: &'a Bound<'a>,
+        evidence: &Evidence<'_>,
+        begins: &BTreeSet<LogKind>,
+        logged: bool,
+    ) -> Decided<'a> {
+        let allowed = self.presenter.observed(&evidence.allowed);
+        let denied = self.presenter.observed(&evidence.denied);
+        let course = Course::of(evidence, begins);
+        let unanswered = evidence.denied.is_empty() && is_unanswered(&allowed);
+        let verdict = match bound.standing {
+            Standing::NotApplicable => Verdict::NotApplicable,
+            _ => course.verdict(evidence),
+        };
+        let mut reason = match verdict {
+            Verdict::Blocked => blocked(&denied, &allowed, &course),
+            Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
+            Verdict::Unproven => self.unproven(logged, bound),
+            Verdict::Satisfied => satisfied(&allowed, unanswered),
+            Verdict::NotApplicable => vec![format!(
+                "Its condition does not hold here: {}.",
+                bound.row.condition.text
+            )],
+        };
+        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) {
+            reason.extend(denial_caveats(bound, evidence));
+        }
+        if verdict != Verdict::NotApplicable {
+            reason.extend(beside(evidence));
+            if bound.standing == Standing::Unsettled {
+                reason.push(to_settle(&bound.row.condition, self.matcher.environment));
+            }
+        }
+        let requirement = self.requirement(bound, verdict, reason.join(" "), allowed, denied);
+        Decided {
+            bound,
+            requirement,
+            repaired: verdict == Verdict::PartlyBlocked && course.is_repaired(),
+            unanswered: verdict == Verdict::Satisfied && unanswered,
+            open_row: is_open_to_the_internet(bound),
+        }
+    }
+
+    fn requirement(
+        &self,
+        bound: &Bound<'_>,
+        verdict: Verdict,
+        reason: String,
+        allowed: Observed,
+        denied: Observed,
+    ) -> Requirement {
+        let row = bound.row;
+        Requirement {
+            row: bound.name.clone(),
+            purpose: row.purpose.clone(),
+            subnet: self.matcher.environment.subnets[bound.subnet as usize]
+                .name
+                .clone(),
+            direction: bound.direction,
+            protocol: names::protocols(row),
+            ports: row.ports.to_string(),
+            source: names::terms(&row.source),
+            destination: names::terms(&row.destination),
+            advice: row.advice,
+            condition: row.condition.text.clone(),
+            impact: row.impact.clone(),
+            reference: row.source_reference.clone(),
+            verdict,
+            reason,
+            allowed,
+            denied,
+        }
+    }
+
+    fn partly_blocked(&self, denied: &Observed, course: &Course) -> Vec<String> {
+        let mut reason = vec![format!(
+            "Denied by {} since {}, and allowed as well.",
+            deciders(denied),
+            names::time(course.first_denied)
+        )];
+        let last = names::time(course.last_denied);
+        if course.is_repaired() {
+            reason.push(format!("Not denied since {last}: looks repaired."));
+            return reason;
+        }
+        reason.push(format!("Last denied {last}."));
+        let (dead, alive): (Vec<_>, Vec<_>) =
+            course.conversations.iter().partition(|(_, c)| c.is_dead());
+        if dead.is_empty() {
+            reason.push("The same conversations are both denied and allowed.".to_owned());
+        } else {
+            let listed: Vec<_> = dead
+                .iter()
+                .map(|(key, conversation)| self.conversation(**key, conversation.edition))
+                .collect();
+            let others = if alive.iter().any(|(_, c)| c.began.is_some()) {
+                "while others work"
+            } else {
+                "while what worked before has not begun again"
+            };
+            reason.push(format!(
+                "Wholly denied, {others}: {}.",
+                names::first_few(&listed, LISTED)
+            ));
+        }
+        reason
+    }
+
+    fn unproven(&self, logged: bool, bound: &Bound<'_>) -> Vec<String> {
+        let seen = if logged {
+            "No flow of it was seen, though the subnet has others"
+        } else {
+            "No flow of this subnet was seen at all"
+        };
+        let mut reason = vec![format!(
+            "{seen}. Silence is no proof: nothing may have tried, no rules were given to judge \
+             by, and flow logs do not support every service's subnets (Logic Apps among them)."
+        )];
+        let unknown = self.matcher.unknown_terms(bound);
+        if !unknown.is_empty() {
+            let unknown: Vec<_> = unknown.into_iter().map(names::term).collect();
+            reason.push(format!(
+                "Addresses of {} are not known: state them in nsgaudit.toml, or give service tags \
+                 that have them.",
+                unknown.join(", ")
+            ));
+        }
+        reason
+    }
+
+    fn conversation(&self, (source, destination, port): ConversationKey, edition: usize) -> String {
+        let end = |class| self.presenter.places.endpoint(class, edition);
+        format!(
+            "{} to {} on {}",
+            end(source),
+            end(destination),
+            names::port(port)
+        )
+    }
+}
+
+impl<'a> Evidence<'a> {
+    fn add(&mut self, group: &'a Group, looked_at: bool) {
+        let list = match group.decision {
+            _ if !looked_at => &mut self.beside,
+            Decision::Allow => &mut self.allowed,
+            Decision::Deny => &mut self.denied,
+        };
+        list.push(group);
+    }
+}
+
+/// Kinds of log that state when allowed flows begin. Where a kind does, a flow without a begin
+/// started before the logs, and says nothing of what is allowed now.
+fn kinds_with_begins(judged: &[Judged<'_>]) -> BTreeSet<LogKind> {
+    judged
+        .iter()
+        .filter(|traffic| {
+            let group = traffic.group;
+            group.decision == Decision::Allow && group.totals.last_begin.is_some()
+        })
+        .map(|traffic| traffic.group.kind)
+        .collect()
+}
+
+type ConversationKey = (ClassId, ClassId, Port);
+
+/// One conversation of a requirement: who, with whom, on which port.
+#[derive(Debug, Clone, Copy)]
+struct Conversation {
+    /// The oldest edition of the tags that it was seen in: it names the ends.
+    edition: usize,
+    /// When a flow last began allowed.
+    began: Option<i64>,
+    /// First and last denial.
+    denied: Option<(i64, i64)>,
+}
+
+impl Conversation {
+    /// Denied, and nothing began allowed since.
+    fn is_dead(&self) -> bool {
+        self.denied
+            .is_some_and(|(first, _)| self.began.is_none_or(|began| began < first))
+    }
+
+    /// Not denied, or begun allowed after the last denial.
+    fn is_well(&self) -> bool {
+        self.denied
+            .is_none_or(|(_, last)| self.began.is_some_and(|began| began > last))
+    }
+}
+
+/// The course of a requirement's flows in time.
+#[derive(Debug, Clone, Default)]
+struct Course {
+    began: Option<i64>,
+    first_denied: i64,
+    last_denied: i64,
+    conversations: BTreeMap<ConversationKey, Conversation>,
+}
+
+impl Course {
+    fn of(evidence: &Evidence<'_>, begins: &BTreeSet<LogKind>) -> Self {
+        let mut course = Self {
+            first_denied: i64::MAX,
+            last_denied: i64::MIN,
+            ..Self::default()
+        };
+        for group in &evidence.allowed {
+            let began = group
+                .totals
+                .last_begin
+                .or_else(|| (!begins.contains(&group.kind)).then_some(group.totals.last));
+            course.began = course.began.max(began);
+            let conversation = course.conversation(group);
+            conversation.began = conversation.began.max(began);
+        }
+        for group in &evidence.denied {
+            let (first, last) = (group.totals.first, group.totals.last);
+            course.first_denied = course.first_denied.min(first);
+            course.last_denied = course.last_denied.max(last);
+            let conversation = course.conversation(group);
+            let denied = conversation.denied.unwrap_or((first, last));
+            conversation.denied = Some((denied.0.min(first), denied.1.max(last)));
+        }
+        course
+    }
+
+    fn conversation(&mut self, group: &Group) -> &mut Conversation {
+        let key = (group.source, group.destination, group.port);
+        let conversation = self.conversations.entry(key).or_insert(Conversation {
+            edition: group.edition,
+            began: None,
+            denied: None,
+        });
+        conversation.edition = conversation.edition.min(group.edition);
+        conversation
+    }
+
+    fn verdict(&self, evidence: &Evidence<'_>) -> Verdict {
+        match (evidence.allowed.is_empty(), evidence.denied.is_empty()) {
+            (true, true) => Verdict::Unproven,
+            (false, true) => Verdict::Satisfied,
+            _ if self.began.is_none_or(|began| began < self.first_denied) => Verdict::Blocked,
+            _ => Verdict::PartlyBlocked,
+        }
+    }
+
+    fn is_repaired(&self) -> bool {
+        self.conversations.values().all(Conversation::is_well)
+    }
+}
+
+/// The rules that denied, in words.
+fn deciders(denied: &Observed) -> String {
+    let rules: Vec<_> = denied
+        .rules
+        .iter()
+        .map(|rule| names::rule_words(&rule.nsg, &rule.rule))
+        .collect();
+    format!(
+        "{} ({})",
+        names::first_few(&rules, LISTED),
+        names::count(denied.flows, "attempt")
+    )
+}
+
+fn blocked(denied: &Observed, allowed: &Observed, course: &Course) -> Vec<String> {
+    let since = names::time(course.first_denied);
+    let before = match (&course.began, &allowed.last) {
+        (Some(began), _) => format!("last begun allowed {}", names::time(*began)),
+        (None, Some(last)) => {
+            format!("only flows that began before the logs went on, until {last}")
+        }
+        (None, None) => "never seen allowed".to_owned(),
+    };
+    vec![format!(
+        "Denied by {} since {since}; {before}.",
+        deciders(denied)
+    )]
+}
+
+fn satisfied(allowed: &Observed, unanswered: bool) -> Vec<String> {
+    let flows = if allowed.flows == 0 {
+        names::count(allowed.tuples, "tuple")
+    } else {
+        names::count(allowed.flows, "flow")
+    };
+    let last = allowed.last.as_deref().unwrap_or("never");
+    let mut reason = vec![format!("Allowed: {flows}, last {last}.")];
+    if unanswered {
+        reason.push(
+            "Allowed, but no bytes came back: look behind the NSG (route, firewall, host)."
+                .to_owned(),
+        );
+    }
+    reason
+}
+
+fn is_unanswered(allowed: &Observed) -> bool {
+    allowed.packets_forward > 0 && allowed.packets_reverse == 0 && allowed.bytes_reverse == 0
+}
+
+/// What to bear in mind of denials.
+fn denial_caveats(bound: &Bound<'_>, evidence: &Evidence<'_>) -> Vec<String> {
+    let mut caveats = Vec::new();
+    let mut denied = evidence.denied.iter();
+    if denied.all(|group| group.direction != bound.direction) {
+        caveats.push("Denied at the other end, not by an NSG of this subnet.".to_owned());
+    }
+    if is_open_to_the_internet(bound) {
+        caveats.push(
+            "By the row anyone on the internet may call; where only some are meant, denying the \
+             others is right."
+                .to_owned(),
+        );
+    }
+    caveats
+}
+
+/// What was seen beside the evidence: other protocols, and traffic of unknown addresses.
+fn beside(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (decision, word) in [(Decision::Allow, "allowed"), (Decision::Deny, "denied")] {
+        let of = |list: &[&Group]| {
+            let those = list.iter().filter(|group| group.decision == decision);
+            count(those.copied()).flows
+        };
+        let flows = of(&evidence.beside);
+        if flows > 0 {
+            notes.push(format!(
+                "The row names no protocol and is judged on TCP; {} of other protocols also \
+                 {word}.",
+                names::count(flows, "flow")
+            ));
+        }
+        let flows = of(&evidence.perhaps);
+        if flows > 0 {
+            notes.push(format!(
+                "{} {word} that may be its: addresses of its terms are not known.",
+                names::count(flows, "flow")
+            ));
+        }
+    }
+    notes
+}
