@@ -3,12 +3,14 @@
 pub mod audit;
 pub mod catalogue;
 pub mod classify;
+pub mod cli;
 pub mod environment;
 pub mod error;
 pub mod fault;
 pub mod flowlog;
 pub mod input;
 pub mod net;
+pub mod report;
 pub mod tally;
 
 pub use error::{Error, Result};
