@@ -1,6 +1,7 @@
 //! The audit for a person at a terminal: the answer first, the worst first, the evidence beside it.
 
 mod account;
+mod citation;
 mod findings;
 mod headline;
 mod number;
@@ -14,6 +15,7 @@ mod verdicts;
 mod tests;
 
 use crate::audit::Audit;
+use citation::Citations;
 use page::Page;
 
 /// How the text is set.
@@ -49,11 +51,12 @@ const NARROWEST: usize = 60;
 pub fn render(audit: &Audit, options: &TextOptions) -> String {
     let mut page = Page::new(options.width.max(NARROWEST));
     let all = options.all;
+    let mut files = Citations::default();
     headline::print(&mut page, audit);
     verdicts::print(&mut page, audit, all);
-    findings::print(&mut page, audit, all);
+    findings::print(&mut page, &mut files, audit, all);
     traffic::print(&mut page, audit, all);
-    account::print(&mut page, audit, all);
+    account::print(&mut page, &mut files, audit, all);
     page.finish(options.colour)
 }
 

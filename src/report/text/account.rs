@@ -1,5 +1,6 @@
 //! What was read, what could not be, what was assumed: how far the answer can be trusted.
 
+use super::citation::Citations;
 use super::number::{bytes, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
@@ -9,10 +10,11 @@ use crate::audit::{Audit, FaultText, Input, Reconciled, Verdict};
 /// Samples of a kind of fault, unless all are asked for.
 const SAMPLES: usize = 2;
 
-pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
+pub(super) fn print<'a>(page: &mut Page, files: &mut Citations<'a>, audit: &'a Audit, all: bool) {
     page.heading("INPUT", "read = counted + duplicate + filtered + faulty");
     read(page, &audit.input);
-    faults(page, &audit.input.faults, all);
+    faults(page, files, &audit.input.faults, all);
+    files.print(page);
     basis(page, audit, all);
     next(page, audit);
 }
@@ -47,9 +49,9 @@ fn read(page: &mut Page, input: &Input) {
         unreconciled(page, name, *counts);
     }
     let files = format!(
-        "{} of {} held flow records; {} of text",
+        "{} of {} held flow records, {} of text",
         grouped(input.flow_files),
-        counted(input.files, "file"),
+        grouped(input.files),
         bytes(input.bytes)
     );
     page.entry("files", &Text::new().plain(&files));
@@ -94,15 +96,14 @@ fn coverage(page: &mut Page, input: &Input) {
         counted(coverage.hours, "hour"),
     );
     if missing > 0 {
-        text += &format!(
-            "; the other {}: no traffic or no log, it cannot be told",
-            grouped(missing)
-        );
+        text += "; the other ";
+        text += &grouped(missing);
+        text += " had no traffic or no log: it cannot be told which";
     }
     page.entry("coverage", &Text::new().plain(&text));
 }
 
-fn faults(page: &mut Page, faults: &[FaultText], all: bool) {
+fn faults<'a>(page: &mut Page, files: &mut Citations<'a>, faults: &'a [FaultText], all: bool) {
     let total: u64 = faults
         .iter()
         .fold(0, |sum, fault| sum.saturating_add(fault.count));
@@ -118,8 +119,10 @@ fn faults(page: &mut Page, faults: &[FaultText], all: bool) {
         page.hanging(&Text::new().plain("  "), &title.plain(&number), 4);
         let samples = if all { usize::MAX } else { SAMPLES };
         for sample in fault.samples.iter().take(samples) {
-            let place = format!("{}:{} ", sample.file, sample.offset);
-            let text = Text::toned(Tone::Quiet, &place).plain(&sample.detail);
+            let place = files.place(&sample.file, sample.offset, page.width() - 4);
+            let text = Text::toned(Tone::Quiet, &place)
+                .plain(": ")
+                .plain(&sample.detail);
             page.hanging(&Text::new().plain("    "), &text, 6);
         }
     }

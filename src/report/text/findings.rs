@@ -1,5 +1,6 @@
 //! What someone should look at: worst first, each with what it means and the evidence.
 
+use super::citation::Citations;
 use super::number::{self, between, bytes, counted, grouped};
 use super::page::{Page, Text, Tone};
 use super::purpose::ports;
@@ -12,14 +13,14 @@ const SAMPLES: usize = 2;
 /// Rules and rows named of a finding, unless all are asked for.
 const NAMED: usize = 3;
 
-pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
+pub(super) fn print<'a>(page: &mut Page, files: &mut Citations<'a>, audit: &'a Audit, all: bool) {
     page.heading("FINDINGS", &summary(&audit.findings));
     let count = shown(audit.findings.len(), all);
     for (number, finding) in audit.findings.iter().take(count).enumerate() {
         if number > 0 {
             page.blank();
         }
-        one(page, audit, finding, all);
+        one(page, files, audit, finding, all);
     }
     if audit.findings.is_empty() {
         page.line(&Text::new().plain("  none"));
@@ -64,7 +65,13 @@ fn tone(severity: Severity) -> Tone {
     }
 }
 
-fn one(page: &mut Page, audit: &Audit, finding: &Finding, all: bool) {
+fn one<'a>(
+    page: &mut Page,
+    files: &mut Citations<'a>,
+    audit: &Audit,
+    finding: &'a Finding,
+    all: bool,
+) {
     let code = format!(
         "{}[{} {}]",
         word(finding.severity),
@@ -74,7 +81,7 @@ fn one(page: &mut Page, audit: &Audit, finding: &Finding, all: bool) {
     let title = Text::toned(tone(finding.severity), &code)
         .plain(": ")
         .push(Tone::Strong, &finding.title);
-    page.line(&title);
+    page.hanging(&Text::new(), &title, 4);
     for detail in &finding.details {
         page.hanging(&Text::new().plain("  "), &Text::new().plain(detail), 2);
     }
@@ -89,14 +96,15 @@ fn one(page: &mut Page, audit: &Audit, finding: &Finding, all: bool) {
         SAMPLES
     };
     if let Some(evidence) = &finding.evidence {
-        observed(page, ours, evidence, all);
+        observed(page, ours, evidence, None, all);
     }
     if let Some(contrast) = &finding.contrast {
-        observed(page, theirs, contrast, all);
+        let above = finding.evidence.as_ref().map(|seen| &seen.timeline);
+        observed(page, theirs, contrast, above, all);
     }
     if let Some(evidence) = &finding.evidence {
         for sample in evidence.samples.iter().take(samples) {
-            sample_lines(page, sample);
+            sample_lines(page, files, sample);
         }
     }
     if all {
@@ -157,7 +165,14 @@ fn rows(page: &mut Page, audit: &Audit, finding: &Finding, all: bool) {
     }
 }
 
-fn observed(page: &mut Page, label: &str, observed: &Observed, all: bool) {
+/// What was seen; `above` is the timeline printed before, whose scale need not be told again.
+fn observed(
+    page: &mut Page,
+    label: &str,
+    observed: &Observed,
+    above: Option<&TimelineText>,
+    all: bool,
+) {
     if observed.tuples == 0 && observed.flows == 0 {
         page.entry(label, &Text::new().plain("none seen"));
         return;
@@ -168,7 +183,7 @@ fn observed(page: &mut Page, label: &str, observed: &Observed, all: bool) {
         .saturating_add(observed.bytes_reverse);
     if volume > 0 {
         text = text.plain(&format!(
-            ", {} out and {} back",
+            ", {} sent and {} returned",
             bytes(observed.bytes_forward),
             bytes(observed.bytes_reverse)
         ));
@@ -181,7 +196,7 @@ fn observed(page: &mut Page, label: &str, observed: &Observed, all: bool) {
             &Text::new().plain(&format!("{first} to {last}{length}")),
         );
     }
-    timeline(page, &observed.timeline);
+    timeline(page, &observed.timeline, above);
     let count = if all { observed.rules.len() } else { NAMED };
     for rule in observed.rules.iter().take(count) {
         let mut text = Text::toned(Tone::Strong, &rule.rule);
@@ -200,7 +215,7 @@ fn observed(page: &mut Page, label: &str, observed: &Observed, all: bool) {
 }
 
 /// Bars, and below them where they start and end and what one stands for.
-fn timeline(page: &mut Page, timeline: &TimelineText) {
+fn timeline(page: &mut Page, timeline: &TimelineText, above: Option<&TimelineText>) {
     let Some(start) = &timeline.start else {
         return;
     };
@@ -216,20 +231,28 @@ fn timeline(page: &mut Page, timeline: &TimelineText) {
         Some(Timestamp(start.0.checked_add(length)?).to_string())
     });
     page.entry("when", &Text::new().plain(&bars));
+    let scale = |timeline: &TimelineText| {
+        let length = timeline.counts.len();
+        (timeline.start.clone(), timeline.bucket_minutes, length)
+    };
+    if above.is_some_and(|above| scale(above) == scale(timeline)) {
+        return;
+    }
     let to = end.map_or_else(String::new, |end| format!(" to {end}"));
     let scale = format!("{start}{to}, {bar} a bar");
     page.entry("", &Text::toned(Tone::Quiet, &scale));
 }
 
 /// Time and tuple; below, where to find it and what the remote address is.
-fn sample_lines(page: &mut Page, sample: &SampleText) {
+fn sample_lines<'a>(page: &mut Page, files: &mut Citations<'a>, sample: &'a SampleText) {
     page.entry(
         "e.g.",
         &Text::new().plain(&format!("{} {}", sample.time, sample.tuple)),
     );
-    let mut place = Text::toned(Tone::Quiet, &format!("{}:{}", sample.file, sample.offset));
+    let place = files.place(&sample.file, sample.offset, page.entry_width());
+    let mut place = Text::toned(Tone::Quiet, &place);
     if !sample.tags.is_empty() {
-        place = place.plain(&format!(" ({})", sample.tags.join(", ")));
+        place = place.plain("  ").plain(&sample.tags.join(", "));
     }
     page.entry("", &place);
 }

@@ -1,13 +1,13 @@
 //! The first lines: what is broken, since when, by which rule; then what it was judged on.
 
-use super::number::{between, counted, percent};
+use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, is_before, listed};
-use crate::audit::{Audit, Finding, Severity, Verdict};
+use crate::audit::{Audit, Finding, Requirement, Severity, Verdict};
 
 /// Purposes named in the headline.
 const NAMED: usize = 5;
-/// Findings about other things than required traffic that are named in the headline.
+/// Codes of other findings than on required traffic that are named in the headline.
 const ALSO: usize = 3;
 
 pub(super) fn print(page: &mut Page, audit: &Audit) {
@@ -64,6 +64,7 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     let worst: Vec<_> = purpose
         .requirements
         .iter()
+        .copied()
         .filter(|requirement| requirement.verdict == purpose.worst)
         .collect();
     let mut text = Text::toned(Tone::Strong, &purpose.row().purpose).plain(&format!(
@@ -82,7 +83,7 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         .filter_map(|requirement| requirement.denied.last.as_deref())
         .reduce(|a, b| if is_before(a, b) { b } else { a })
     {
-        text = text.plain(&format!(", last denied {last}"));
+        text = text.plain(&mixed(&worst)).plain(last);
     }
     let rule = worst
         .iter()
@@ -97,6 +98,20 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     text.plain(".")
 }
 
+/// `: 17 flows denied and 410 allowed, last denied `.
+fn mixed(requirements: &[&Requirement]) -> String {
+    let sum = |flows: fn(&Requirement) -> u64| {
+        requirements.iter().fold(0u64, |sum, requirement| {
+            sum.saturating_add(flows(requirement))
+        })
+    };
+    format!(
+        ": {} denied and {} allowed, last denied ",
+        counted(sum(|requirement| requirement.denied.flows), "flow"),
+        grouped(sum(|requirement| requirement.allowed.flows))
+    )
+}
+
 fn nothing_blocked(purposes: &[Purpose<'_>]) -> Text {
     let count = |verdict| of(purposes, verdict).len();
     let (satisfied, unproven) = (count(Verdict::Satisfied), count(Verdict::Unproven));
@@ -105,25 +120,39 @@ fn nothing_blocked(purposes: &[Purpose<'_>]) -> Text {
         purposes.len()
     ));
     if unproven > 0 {
-        let rest = ", {} not in all of them (unproven: no flow of it was seen, which is neither \
-                    working nor blocked)";
-        text = text.plain(&rest.replace("{}", &unproven.to_string()));
+        text = text.plain(&format!(
+            ", {unproven} are unproven in a subnet or more (no flow was seen: neither working nor blocked)"
+        ));
     }
     text.plain(".")
 }
 
-/// Grave findings that the sentences above do not tell.
+/// Grave findings that the sentences above do not tell: the first of each code.
 fn also(page: &mut Page, findings: &[Finding]) {
-    let grave: Vec<&Finding> = findings
-        .iter()
-        .filter(|finding| finding.severity >= Severity::High && !finding.code.starts_with("NSG1"))
-        .collect();
-    for finding in grave.iter().take(ALSO) {
-        let lead = Text::toned(Tone::Bad, &format!("Also {}", finding.code));
-        page.line(&lead.plain(": ").plain(&finding.title).plain("."));
+    let mut codes: Vec<(&Finding, u64)> = Vec::new();
+    for finding in findings {
+        if finding.severity < Severity::High || finding.code.starts_with("NSG1") {
+            continue;
+        }
+        match codes
+            .iter_mut()
+            .find(|(first, _)| first.code == finding.code)
+        {
+            Some((_, more)) => *more += 1,
+            None => codes.push((finding, 0)),
+        }
     }
-    if grave.len() > ALSO {
-        let more = format!("And {} more findings as grave, below.", grave.len() - ALSO);
+    for (finding, more) in codes.iter().take(ALSO) {
+        let mut text = Text::toned(Tone::Bad, &format!("Also {}", finding.code))
+            .plain(": ")
+            .plain(&finding.title);
+        if *more > 0 {
+            text = text.plain(&format!("; and {} more of its kind", grouped(*more)));
+        }
+        page.line(&text.plain("."));
+    }
+    if codes.len() > ALSO {
+        let more = format!("And {} more kinds of finding as grave.", codes.len() - ALSO);
         page.line(&Text::toned(Tone::Quiet, &more));
     }
 }
@@ -131,17 +160,19 @@ fn also(page: &mut Page, findings: &[Finding]) {
 /// What the answer rests on, in two lines.
 fn basis(page: &mut Page, audit: &Audit) {
     let input = &audit.input;
-    let mut seen = String::new();
-    if let (Some(first), Some(last)) = (&input.first, &input.last) {
-        let length = between(first, last).map_or_else(String::new, |span| format!(" ({span})"));
-        seen = format!("{first} to {last}{length}, ");
-    }
-    seen += &format!(
-        "{}, coverage {}",
+    let window = match (&input.first, &input.last) {
+        (Some(first), Some(last)) => {
+            let length = between(first, last).map_or_else(String::new, |span| format!(" ({span})"));
+            format!("{first} to {last}{length}, ")
+        }
+        _ => String::new(),
+    };
+    let seen = format!(
+        "{window}{}, coverage {}",
         counted(input.tuples.counted, "tuple"),
         percent(input.coverage.per_mille)
     );
     page.entry("seen", &Text::new().plain(&seen));
     let profile = format!("{}: {}", audit.basis.profile, audit.basis.title);
-    page.entry("held", &Text::new().plain("against ").plain(&profile));
+    page.entry("against", &Text::new().plain(&profile));
 }

@@ -55,10 +55,6 @@ impl Text {
         self.push(Tone::Plain, text)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|&(c, _)| width(c)).sum()
     }
@@ -147,8 +143,8 @@ pub(super) struct Page {
     lines: Vec<Text>,
 }
 
-/// Columns of an entry's label, with the space after it.
-const LABEL: usize = 11;
+/// Columns before an entry's text: margin, label and a space.
+const ENTRY: usize = 12;
 
 impl Page {
     pub(super) fn new(width: usize) -> Self {
@@ -160,6 +156,11 @@ impl Page {
 
     pub(super) fn width(&self) -> usize {
         self.width
+    }
+
+    /// Columns that an entry's text has on its first line.
+    pub(super) fn entry_width(&self) -> usize {
+        self.width - ENTRY
     }
 
     pub(super) fn blank(&mut self) {
@@ -197,8 +198,8 @@ impl Page {
         let lead = Text::new()
             .plain("  ")
             .push(Tone::Quiet, label)
-            .padded(LABEL + 2);
-        self.hanging(&lead, text, LABEL + 2);
+            .padded(ENTRY);
+        self.hanging(&lead, text, ENTRY);
     }
 
     /// The page; `colour` adds escape codes and nothing else.

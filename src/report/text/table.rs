@@ -18,6 +18,8 @@ pub(super) struct Table {
 /// Spaces before a table and between its columns.
 const INDENT: usize = 2;
 const GAP: usize = 2;
+/// The same, where the page is narrow.
+const NARROW_GAP: usize = 1;
 /// Narrower than this no column gets, unless its cells are.
 const NARROWEST: usize = 5;
 
@@ -49,13 +51,13 @@ impl Table {
     }
 
     pub(super) fn print(self, page: &mut Page) {
-        let widths = self.widths(page.width());
+        let (widths, gap) = self.widths(page.width());
         let head: Vec<Text> = self.headings().collect();
         if self.columns.iter().any(|(_, heading)| !heading.is_empty()) {
-            self.print_row(page, &head, &widths);
+            self.print_row(page, &head, &widths, gap);
         }
         for row in &self.rows {
-            self.print_row(page, row, &widths);
+            self.print_row(page, row, &widths, gap);
         }
     }
 
@@ -75,9 +77,15 @@ impl Table {
         widths
     }
 
-    fn widths(&self, page: usize) -> Vec<usize> {
+    /// Widths of the columns, and of the gap between them.
+    fn widths(&self, page: usize) -> (Vec<usize>, usize) {
         let mut widths = self.natural_widths();
-        let gaps = GAP * widths.len().saturating_sub(1);
+        let gap = if self.natural_width() > page {
+            NARROW_GAP
+        } else {
+            GAP
+        };
+        let gaps = gap * widths.len().saturating_sub(1);
         let room = page.saturating_sub(INDENT + gaps);
         while widths.iter().sum::<usize>() > room {
             let Some(widest) = widths.iter_mut().max().filter(|width| **width > NARROWEST) else {
@@ -85,10 +93,10 @@ impl Table {
             };
             *widest -= 1;
         }
-        widths
+        (widths, gap)
     }
 
-    fn print_row(&self, page: &mut Page, cells: &[Text], widths: &[usize]) {
+    fn print_row(&self, page: &mut Page, cells: &[Text], widths: &[usize], gap: usize) {
         let wrapped: Vec<Vec<Text>> = cells
             .iter()
             .zip(widths)
@@ -99,7 +107,7 @@ impl Table {
             let mut line = Text::new().plain(&" ".repeat(INDENT));
             for (column, (lines, &width)) in wrapped.iter().zip(widths).enumerate() {
                 if column > 0 {
-                    line = line.plain(&" ".repeat(GAP));
+                    line = line.plain(&" ".repeat(gap));
                 }
                 let cell = lines.get(number).cloned().unwrap_or_default();
                 line = line.append(match self.columns[column].0 {
@@ -126,7 +134,7 @@ mod tests {
         table.print(&mut page);
         assert_eq!(
             page.finish(false),
-            "  what                 n\n  a long               1\n  sentence of\n  words\n  short           12,345\n"
+            "  what                 n\n  a long sentence      1\n  of words\n  short           12,345\n"
         );
     }
 }

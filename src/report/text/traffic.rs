@@ -36,7 +36,11 @@ fn places<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 fn grid(cells: &[MatrixCell]) -> Table {
     let sources = places(cells.iter().map(|cell| cell.source.as_str()));
-    let destinations = places(cells.iter().map(|cell| cell.destination.as_str()));
+    let everywhere = cells.iter().map(|cell| cell.destination.as_str());
+    let destinations: Vec<&str> = places(sources.iter().copied().chain(everywhere))
+        .into_iter()
+        .filter(|place| cells.iter().any(|cell| cell.destination == *place))
+        .collect();
     let headings = destinations.iter().map(|name| (Align::Right, *name));
     let mut table = Table::new([(Align::Left, "from \\ to")].into_iter().chain(headings));
     for source in sources {

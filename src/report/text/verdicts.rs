@@ -25,7 +25,7 @@ pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
         } else {
             list(page, &told);
         }
-        legend(page, &told, subnets.len() <= COLUMNS);
+        legend(page, &told, &subnets);
     }
     for (verdict, remark) in [
         (
@@ -38,7 +38,7 @@ pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
             .iter()
             .filter(|purpose| silent(purpose) && purpose.worst == verdict)
             .collect();
-        collapsed(page, &rest, remark);
+        collapsed(page, &rest, remark, !told.is_empty());
     }
     if all {
         reasons(page, &purposes);
@@ -162,7 +162,7 @@ fn list(page: &mut Page, purposes: &[&Purpose<'_>]) {
     }
 }
 
-fn legend(page: &mut Page, purposes: &[&Purpose<'_>], grid: bool) {
+fn legend(page: &mut Page, purposes: &[&Purpose<'_>], subnets: &[&str]) {
     let used = |verdict| {
         purposes.iter().any(|purpose| {
             purpose
@@ -172,38 +172,42 @@ fn legend(page: &mut Page, purposes: &[&Purpose<'_>], grid: bool) {
         })
     };
     let mut parts: Vec<&str> = [
-        (Verdict::Blocked, "BLOCK denied, nothing allowed since"),
-        (Verdict::PartlyBlocked, "part both denied and allowed"),
-        (Verdict::Unproven, "? no flow seen"),
-        (Verdict::Satisfied, "ok seen to work"),
-        (Verdict::NotApplicable, "n/a condition does not hold"),
+        (Verdict::Blocked, "BLOCK = denied, nothing allowed since"),
+        (Verdict::PartlyBlocked, "part = both denied and allowed"),
+        (Verdict::Unproven, "? = no flow seen"),
+        (Verdict::Satisfied, "ok = seen to work"),
+        (Verdict::NotApplicable, "n/a = condition does not hold"),
     ]
     .into_iter()
     .filter_map(|(verdict, text)| used(verdict).then_some(text))
     .collect();
-    let somewhere_missing = purposes
-        .iter()
-        .any(|purpose| purpose.requirements.len() < purposes[0].requirements.len());
-    if grid && somewhere_missing {
-        parts.push("- not asked of it");
+    let missing = |purpose: &&Purpose<'_>| {
+        subnets
+            .iter()
+            .any(|name| purpose.verdict_in(name).is_none())
+    };
+    if subnets.len() <= COLUMNS && purposes.iter().any(missing) {
+        parts.push("- = not asked of it");
     }
     if purposes.iter().any(|purpose| purpose.row().advice) {
-        parts.push("(a) advice, not required");
+        parts.push("(a) = advice, not required");
     }
     if purposes.iter().any(|p| !p.row().condition.is_empty()) {
-        parts.push("(c) required on a condition");
+        parts.push("(c) = required on a condition");
     }
     let text = Text::toned(Tone::Quiet, &parts.join("; "));
     page.hanging(&Text::new().plain("  "), &text, 2);
 }
 
 /// Purposes that have nothing to show, in one paragraph.
-fn collapsed(page: &mut Page, purposes: &[&Purpose<'_>], remark: &str) {
+fn collapsed(page: &mut Page, purposes: &[&Purpose<'_>], remark: &str, blank: bool) {
     if purposes.is_empty() {
         return;
     }
     let lead = format!("{remark} ({}):", purposes.len());
-    page.blank();
+    if blank {
+        page.blank();
+    }
     page.hanging(&Text::new().plain("  "), &Text::new().plain(&lead), 2);
     let mut table = Table::new([(Align::Left, ""), (Align::Left, ""), (Align::Left, "")]);
     for purpose in purposes {
@@ -232,7 +236,11 @@ fn reasons(page: &mut Page, purposes: &[Purpose<'_>]) {
             &Text::toned(Tone::Strong, &row.row).plain(&asks),
             4,
         );
-        for (label, text) in [("when", &row.condition), ("source", &row.reference)] {
+        for (label, text) in [
+            ("when", &row.condition),
+            ("impact", &row.impact),
+            ("source", &row.reference),
+        ] {
             if !text.is_empty() {
                 let lead = Text::new().plain("    ").push(Tone::Quiet, label);
                 page.hanging(&lead.padded(13), &Text::new().plain(text), 13);
