@@ -130,3 +130,20 @@ fn counts_that_do_not_add_up_are_told() {
     audit.input.tuples.read += 1;
     assert!(text(&audit).contains("BUG"));
 }
+
+#[test]
+fn the_documented_examples_are_real_output() {
+    let report = text(&sample::incident());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/output.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let examples = document.split("```text\n").skip(1);
+    let mut lines = 0;
+    for line in examples.flat_map(|block| block.split("```").next().unwrap().lines()) {
+        assert!(
+            report.lines().any(|real| real == line),
+            "not printed: {line}"
+        );
+        lines += 1;
+    }
+    assert!(lines > 30);
+}
