@@ -1,3 +1,10 @@
-//! Renderings. Each renders what it is given and decides nothing.
+//! Reports: one file a format. They render what they are given, an [`Audit`](crate::audit::Audit) or
+//! a flow record; they never decide.
 
+pub mod escape;
 pub mod flows;
+pub mod json;
+pub mod text;
+
+#[cfg(test)]
+pub(crate) mod sample;

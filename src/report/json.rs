@@ -1,0 +1,110 @@
+//! The audit as JSON, and the schema that it keeps to.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::escape;
+use crate::audit::{Audit, SCHEMA_VERSION};
+
+/// The audit as JSON: indented, in the order of the model's fields, with a final line break.
+///
+/// The same audit gives the same bytes. Characters that a terminal would obey are `\uXXXX`.
+pub fn render(audit: &Audit) -> String {
+    pretty(audit)
+}
+
+/// The JSON schema (draft 2020-12) of what [`render`] writes, with a final line break.
+pub fn schema() -> String {
+    let mut schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Audit>();
+    schema.insert("$id".to_owned(), json!(SCHEMA_VERSION));
+    schema.insert("title".to_owned(), json!("nsgaudit audit"));
+    if let Some(version) = schema.pointer_mut("/properties/schema")
+        && let Some(version) = version.as_object_mut()
+    {
+        version.insert("const".to_owned(), Value::from(SCHEMA_VERSION));
+    }
+    pretty(&schema)
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    // The model has string keys only and its `Serialize` is derived, so this cannot fail.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    escape::json(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn validator() -> jsonschema::Validator {
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
+        jsonschema::validator_for(&schema).unwrap()
+    }
+
+    fn parsed(audit: &Audit) -> Value {
+        serde_json::from_str(&render(audit)).unwrap()
+    }
+
+    #[test]
+    fn a_report_keeps_to_the_schema() {
+        let validator = validator();
+        for audit in [sample::incident(), sample::empty(), sample::hostile()] {
+            let report = parsed(&audit);
+            let errors: Vec<_> = validator
+                .iter_errors(&report)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn an_altered_report_does_not() {
+        let validator = validator();
+        let alter = |change: fn(&mut Value)| {
+            let mut report = parsed(&sample::incident());
+            change(&mut report);
+            report
+        };
+        let altered = [
+            alter(|report| report["schema"] = json!("nsgaudit/audit/2")),
+            alter(|report| report["requirements"][0]["verdict"] = json!("broken")),
+            alter(|report| report["findings"][0]["severity"] = json!("fatal")),
+            alter(|report| report["input"]["bytes"] = json!(-1)),
+            alter(|report| {
+                report.as_object_mut().unwrap().remove("matrix");
+            }),
+            alter(|report| {
+                report["groups"][0].as_object_mut().unwrap().remove("port");
+            }),
+        ];
+        for (number, report) in altered.iter().enumerate() {
+            assert!(!validator.is_valid(report), "alteration {number} passed");
+        }
+    }
+
+    #[test]
+    fn the_text_ends_with_one_line_break_and_repeats_itself() {
+        let text = render(&sample::incident());
+        assert!(text.ends_with("}\n"));
+        assert_eq!(text, render(&sample::incident()));
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_output() {
+        let text = render(&sample::hostile());
+        assert!(text.contains("\\u001b"), "the name is still told");
+        assert!(text.contains("\\u202e"));
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+    }
+
+    #[test]
+    fn the_committed_schema_is_the_one_we_write() {
+        sample::assert_committed("docs/audit.schema.json", "UPDATE_DOCS", &schema());
+    }
+}

@@ -1,0 +1,178 @@
+//! The first lines: what is broken, since when, by which rule; then what it was judged on.
+
+use super::number::{between, counted, grouped, percent};
+use super::page::{Page, Text, Tone};
+use super::purpose::{self, Purpose, is_before, listed};
+use crate::audit::{Audit, Finding, Requirement, Severity, Verdict};
+
+/// Purposes named in the headline.
+const NAMED: usize = 5;
+/// Codes of other findings than on required traffic that are named in the headline.
+const ALSO: usize = 3;
+
+pub(super) fn print(page: &mut Page, audit: &Audit) {
+    let purposes: Vec<Purpose<'_>> = purpose::gathered(audit)
+        .into_iter()
+        .filter(|purpose| !purpose.row().advice)
+        .collect();
+    let blocked = of(&purposes, Verdict::Blocked);
+    let partly = of(&purposes, Verdict::PartlyBlocked);
+    if audit.input.tuples.counted == 0 {
+        let nothing = "NOTHING WAS COUNTED";
+        let meaning = ": no flow tuple was read and kept, so nothing is proven either way.";
+        page.line(&Text::toned(Tone::Bad, nothing).plain(meaning));
+    }
+    trouble(page, &blocked, "BLOCKED", Tone::Bad);
+    trouble(page, &partly, "PARTLY BLOCKED", Tone::Doubtful);
+    if blocked.is_empty() && partly.is_empty() && audit.input.tuples.counted > 0 {
+        page.line(&nothing_blocked(&purposes));
+    }
+    also(page, &audit.findings);
+    page.blank();
+    basis(page, audit);
+}
+
+fn of<'a, 'b>(purposes: &'b [Purpose<'a>], verdict: Verdict) -> Vec<&'b Purpose<'a>> {
+    purposes
+        .iter()
+        .filter(|purpose| purpose.worst == verdict)
+        .collect()
+}
+
+fn trouble(page: &mut Page, purposes: &[&Purpose<'_>], word: &str, tone: Tone) {
+    let Some((first, others)) = purposes.split_first() else {
+        return;
+    };
+    if others.is_empty() {
+        let lead = Text::toned(tone, &format!("1 required purpose is {word}"));
+        page.line(&lead.plain(": ").append(sentence(first)));
+        return;
+    }
+    let lead = format!("{} required purposes are {word}", purposes.len());
+    page.line(&Text::toned(tone, &lead).plain(":"));
+    for purpose in purposes.iter().take(NAMED) {
+        page.hanging(&Text::new().plain("- "), &sentence(purpose), 2);
+    }
+    if purposes.len() > NAMED {
+        let more = format!("- and {} more, in the table below", purposes.len() - NAMED);
+        page.line(&Text::toned(Tone::Quiet, &more));
+    }
+}
+
+/// `Event Hub (outbound 5672) in compute and apim, since …, by UserRule_x of NSG y.`
+fn sentence(purpose: &Purpose<'_>) -> Text {
+    let worst: Vec<_> = purpose
+        .requirements
+        .iter()
+        .copied()
+        .filter(|requirement| requirement.verdict == purpose.worst)
+        .collect();
+    let mut text = Text::toned(Tone::Strong, &purpose.row().purpose).plain(&format!(
+        " ({}) in {}",
+        purpose.traffic(),
+        listed(&purpose.subnets_with(purpose.worst))
+    ));
+    if let Some(since) = worst
+        .iter()
+        .filter_map(|requirement| purpose::onset(&requirement.denied, &requirement.allowed))
+        .reduce(|a, b| if is_before(&b, &a) { b } else { a })
+    {
+        text = text.plain(", since ").push(Tone::Strong, &since);
+    } else if let Some(last) = worst
+        .iter()
+        .filter_map(|requirement| requirement.denied.last.as_deref())
+        .reduce(|a, b| if is_before(a, b) { b } else { a })
+    {
+        text = text.plain(&mixed(&worst)).plain(last);
+    }
+    let rule = worst
+        .iter()
+        .flat_map(|requirement| &requirement.denied.rules)
+        .reduce(|most, rule| if rule.flows > most.flows { rule } else { most });
+    if let Some(rule) = rule {
+        text = text.plain(", by ").push(Tone::Strong, &rule.rule);
+        if !rule.nsg.is_empty() {
+            text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
+        }
+    }
+    text.plain(".")
+}
+
+/// `: 17 flows denied and 410 allowed, last denied `.
+fn mixed(requirements: &[&Requirement]) -> String {
+    let sum = |flows: fn(&Requirement) -> u64| {
+        requirements.iter().fold(0u64, |sum, requirement| {
+            sum.saturating_add(flows(requirement))
+        })
+    };
+    format!(
+        ": {} denied and {} allowed, last denied ",
+        counted(sum(|requirement| requirement.denied.flows), "flow"),
+        grouped(sum(|requirement| requirement.allowed.flows))
+    )
+}
+
+fn nothing_blocked(purposes: &[Purpose<'_>]) -> Text {
+    let count = |verdict| of(purposes, verdict).len();
+    let (satisfied, unproven) = (count(Verdict::Satisfied), count(Verdict::Unproven));
+    let mut text = Text::toned(Tone::Good, "No required purpose was seen blocked").plain(&format!(
+        ": of {} purposes, {satisfied} were seen to work in every subnet",
+        purposes.len()
+    ));
+    if unproven > 0 {
+        text = text.plain(&format!(
+            ", {unproven} are unproven in a subnet or more (no flow was seen: neither working nor blocked)"
+        ));
+    }
+    text.plain(".")
+}
+
+/// Grave findings that the sentences above do not tell: the first of each code.
+fn also(page: &mut Page, findings: &[Finding]) {
+    let mut codes: Vec<(&Finding, u64)> = Vec::new();
+    for finding in findings {
+        if finding.severity < Severity::High || finding.code.starts_with("NSG1") {
+            continue;
+        }
+        match codes
+            .iter_mut()
+            .find(|(first, _)| first.code == finding.code)
+        {
+            Some((_, more)) => *more += 1,
+            None => codes.push((finding, 0)),
+        }
+    }
+    for (finding, more) in codes.iter().take(ALSO) {
+        let mut text = Text::toned(Tone::Bad, &format!("Also {}", finding.code))
+            .plain(": ")
+            .plain(&finding.title);
+        if *more > 0 {
+            text = text.plain(&format!("; and {} more of its kind", grouped(*more)));
+        }
+        page.line(&text.plain("."));
+    }
+    if codes.len() > ALSO {
+        let more = format!("And {} more kinds of finding as grave.", codes.len() - ALSO);
+        page.line(&Text::toned(Tone::Quiet, &more));
+    }
+}
+
+/// What the answer rests on, in two lines.
+fn basis(page: &mut Page, audit: &Audit) {
+    let input = &audit.input;
+    let window = match (&input.first, &input.last) {
+        (Some(first), Some(last)) => {
+            let length = between(first, last).map_or_else(String::new, |span| format!(" ({span})"));
+            format!("{first} to {last}{length}, ")
+        }
+        _ => String::new(),
+    };
+    let seen = format!(
+        "{window}{}, coverage {}",
+        counted(input.tuples.counted, "tuple"),
+        percent(input.coverage.per_mille)
+    );
+    page.entry("seen", &Text::new().plain(&seen));
+    let profile = format!("{}: {}", audit.basis.profile, audit.basis.title);
+    page.entry("against", &Text::new().plain(&profile));
+}
