@@ -1,0 +1,394 @@
+//! The ISE tables held row for row against literals written from the documentation.
+
+use super::diff::{direction_text, peers_text, terms_text};
+use super::{Catalogue, Row};
+
+/// Id, place, direction, ports, source, destination.
+type Literal = [&'static str; 6];
+
+/// The table of the public preview, early 2019, and the rule in the text above it.
+const PREVIEW_2019: &[Literal] = &[
+    [
+        "intra-subnet-all",
+        "prose",
+        "both",
+        "*",
+        "@same-subnet",
+        "@same-subnet",
+    ],
+    [
+        "comm-from-logic-apps",
+        "1",
+        "outbound",
+        "80, 443",
+        "VirtualNetwork",
+        "Internet",
+    ],
+    [
+        "entra-id",
+        "2",
+        "outbound",
+        "80, 443",
+        "VirtualNetwork",
+        "AzureActiveDirectory",
+    ],
+    [
+        "storage",
+        "3",
+        "outbound",
+        "80, 443",
+        "VirtualNetwork",
+        "Storage",
+    ],
+    [
+        "intersubnet",
+        "4",
+        "both",
+        "80, 443",
+        "VirtualNetwork",
+        "VirtualNetwork",
+    ],
+    [
+        "comm-to-logic-apps",
+        "5",
+        "inbound",
+        "443",
+        "Internet",
+        "VirtualNetwork",
+    ],
+    [
+        "run-history",
+        "6",
+        "inbound",
+        "443",
+        "Internet",
+        "VirtualNetwork",
+    ],
+    [
+        "connection-management",
+        "7",
+        "outbound",
+        "443",
+        "VirtualNetwork",
+        "Internet",
+    ],
+    [
+        "diagnostics",
+        "8",
+        "outbound",
+        "443",
+        "VirtualNetwork",
+        "AzureMonitor",
+    ],
+    [
+        "designer-dynamic-properties",
+        "9",
+        "inbound",
+        "454",
+        "Internet",
+        "VirtualNetwork",
+    ],
+    [
+        "app-service-management",
+        "10",
+        "inbound",
+        "454-455",
+        "AppServiceManagement",
+        "VirtualNetwork",
+    ],
+    [
+        "connector-deployment",
+        "11",
+        "inbound",
+        "454, 3443",
+        "Internet",
+        "VirtualNetwork",
+    ],
+    ["sql", "12", "outbound", "1433", "VirtualNetwork", "Sql"],
+    [
+        "resource-health",
+        "13",
+        "outbound",
+        "1886",
+        "VirtualNetwork",
+        "Internet",
+    ],
+    [
+        "apim-management",
+        "14",
+        "inbound",
+        "3443",
+        "ApiManagement",
+        "VirtualNetwork",
+    ],
+    [
+        "event-hub-log",
+        "15",
+        "outbound",
+        "5672",
+        "VirtualNetwork",
+        "EventHub",
+    ],
+    [
+        "redis-role-instances",
+        "16",
+        "both",
+        "6379-6383",
+        "VirtualNetwork",
+        "VirtualNetwork",
+    ],
+];
+
+/// The last published table, 2023-09-27; rows in-2 and in-7 are two each, by access endpoint.
+const GA_2023: &[Literal] = &[
+    [
+        "in-intersubnet",
+        "in-1",
+        "inbound",
+        "*",
+        "@vnet-address-space",
+        "@vnet-address-space",
+    ],
+    [
+        "in-443-internal",
+        "in-2",
+        "inbound",
+        "443",
+        "VirtualNetwork",
+        "VirtualNetwork",
+    ],
+    [
+        "in-443-external",
+        "in-2",
+        "inbound",
+        "443",
+        "Internet",
+        "VirtualNetwork",
+    ],
+    [
+        "in-454-designer",
+        "in-3",
+        "inbound",
+        "454",
+        "LogicAppsManagement",
+        "VirtualNetwork",
+    ],
+    [
+        "in-454-health",
+        "in-4",
+        "inbound",
+        "454",
+        "LogicApps",
+        "VirtualNetwork",
+    ],
+    [
+        "in-454-connectors",
+        "in-5",
+        "inbound",
+        "454",
+        "AzureConnectors",
+        "VirtualNetwork",
+    ],
+    [
+        "in-454-455-asm",
+        "in-6",
+        "inbound",
+        "454-455",
+        "AppServiceManagement",
+        "VirtualNetwork",
+    ],
+    [
+        "in-tm-internal",
+        "in-7",
+        "inbound",
+        "454",
+        "AzureTrafficManager",
+        "VirtualNetwork",
+    ],
+    [
+        "in-tm-external",
+        "in-7",
+        "inbound",
+        "443",
+        "AzureTrafficManager",
+        "VirtualNetwork",
+    ],
+    [
+        "in-3443-apim",
+        "in-8",
+        "inbound",
+        "3443",
+        "ApiManagement",
+        "VirtualNetwork",
+    ],
+    [
+        "in-redis",
+        "in-9",
+        "inbound",
+        "6379-6383",
+        "VirtualNetwork",
+        "VirtualNetwork",
+    ],
+    [
+        "in-connector-outbound-ips",
+        "prose",
+        "inbound",
+        "*",
+        "@connector-outbound-ips",
+        "@vnet-address-space",
+    ],
+    [
+        "out-intersubnet",
+        "out-1",
+        "outbound",
+        "*",
+        "@vnet-address-space",
+        "@vnet-address-space",
+    ],
+    [
+        "out-cert-check",
+        "out-2",
+        "outbound",
+        "80, 443",
+        "VirtualNetwork",
+        "Internet",
+    ],
+    [
+        "out-entra-id",
+        "out-4",
+        "outbound",
+        "80, 443",
+        "VirtualNetwork",
+        "AzureActiveDirectory",
+    ],
+    [
+        "out-storage",
+        "out-5",
+        "outbound",
+        "80, 443, 445",
+        "VirtualNetwork",
+        "Storage",
+    ],
+    [
+        "out-appservice",
+        "out-6",
+        "outbound",
+        "443",
+        "VirtualNetwork",
+        "AppService",
+    ],
+    [
+        "out-monitor-443",
+        "out-7",
+        "outbound",
+        "443",
+        "VirtualNetwork",
+        "AzureMonitor",
+    ],
+    [
+        "out-sql",
+        "out-8",
+        "outbound",
+        "1433",
+        "VirtualNetwork",
+        "Sql",
+    ],
+    [
+        "out-resource-health",
+        "out-9",
+        "outbound",
+        "1886",
+        "VirtualNetwork",
+        "AzureMonitor",
+    ],
+    [
+        "out-event-hub",
+        "out-10",
+        "outbound",
+        "5672",
+        "VirtualNetwork",
+        "EventHub",
+    ],
+    [
+        "out-redis",
+        "out-11",
+        "outbound",
+        "6379-6383",
+        "VirtualNetwork",
+        "VirtualNetwork",
+    ],
+    [
+        "out-dns",
+        "out-12",
+        "outbound",
+        "53",
+        "VirtualNetwork",
+        "@custom-dns",
+    ],
+];
+
+fn literal(row: &Row) -> [String; 6] {
+    [
+        row.id.clone(),
+        row.row.clone(),
+        direction_text(row),
+        row.ports.to_string(),
+        terms_text(&row.source),
+        terms_text(&row.destination),
+    ]
+}
+
+#[test]
+fn ise_tables_are_as_documented_row_for_row() {
+    let catalogue = Catalogue::embedded().unwrap();
+    for (name, table) in [("ise-preview-2019", PREVIEW_2019), ("ise-ga-2023", GA_2023)] {
+        let profile = catalogue.get(name).unwrap();
+        let rows: Vec<_> = profile
+            .rows
+            .iter()
+            .filter(|row| !row.advice)
+            .map(literal)
+            .collect();
+        let expected: Vec<_> = table.iter().map(|row| row.map(str::to_owned)).collect();
+        assert_eq!(rows, expected, "{name}");
+    }
+}
+
+#[test]
+fn advice_of_ise_has_no_place_in_the_table() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let profile = catalogue.get("ise").unwrap();
+    let advice: Vec<_> = profile.rows.iter().filter(|row| row.advice).collect();
+    assert!(advice.iter().all(|row| row.row.is_empty()));
+    let ids: Vec<_> = advice.iter().map(|row| row.id.as_str()).collect();
+    for id in [
+        "azure-load-balancer",
+        "traffic-manager-external",
+        "traffic-manager-internal",
+    ] {
+        assert!(ids.contains(&id), "{id}");
+    }
+}
+
+#[test]
+fn rows_open_to_the_internet_know_their_real_peers() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let profile = catalogue.get("ise").unwrap();
+    let row = |place| profile.rows.iter().find(|row| row.row == place).unwrap();
+    assert_eq!(
+        peers_text(&row("9").known_callers),
+        "454: LogicAppsManagement"
+    );
+    assert_eq!(
+        peers_text(&row("11").known_callers),
+        "454: AzureConnectors; 3443: ApiManagement"
+    );
+    assert_eq!(peers_text(&row("7").known_destinations), "443: AppService");
+    assert_eq!(
+        peers_text(&row("13").known_destinations),
+        "1886: AzureMonitor"
+    );
+    assert_eq!(row("5").condition.when["request-triggers"], "true");
+    assert_eq!(row("6").condition.when["run-history"], "true");
+    assert!(profile.rows.iter().all(|row| row.protocols.is_empty()));
+}
