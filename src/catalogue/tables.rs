@@ -1,7 +1,10 @@
 //! The ISE tables held row for row against literals written from the documentation.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use super::diff::{direction_text, peers_text, terms_text};
-use super::{Catalogue, Row};
+use super::{Catalogue, Row, RowSpec, lint, load, rows};
 
 /// Id, place, direction, ports, source, destination.
 type Literal = [&'static str; 6];
@@ -391,4 +394,46 @@ fn rows_open_to_the_internet_know_their_real_peers() {
     assert_eq!(row("5").condition.when["request-triggers"], "true");
     assert_eq!(row("6").condition.when["run-history"], "true");
     assert!(profile.rows.iter().all(|row| row.protocols.is_empty()));
+}
+
+/// The documentation of profiles, which must stay true.
+const DOCS: &str = include_str!("../../docs/profiles.md");
+
+/// The fenced TOML blocks of the documentation.
+fn examples() -> Vec<&'static str> {
+    DOCS.split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
+}
+
+#[test]
+fn documented_examples_load_and_lint_clean() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let [profile, requirement] = examples()[..] else {
+        panic!("two TOML blocks: a profile, a requirement");
+    };
+    let profile = load::parse(Path::new("docs/profiles.md"), profile).unwrap();
+    assert_eq!(lint(&profile, &catalogue), []);
+
+    let mut table: BTreeMap<String, Vec<RowSpec>> = toml::from_str(requirement).unwrap();
+    let rows = rows(table.remove("requirement").unwrap(), "[[requirement]]").unwrap();
+    assert_eq!(rows[0].id, "sftp-to-the-bank");
+    assert_eq!(
+        literal(&rows[0])[2..],
+        ["outbound", "22", "VirtualNetwork", "203.0.113.10"]
+    );
+}
+
+#[test]
+fn every_profile_and_condition_key_is_documented() {
+    for profile in Catalogue::embedded().unwrap().profiles() {
+        let keys = profile
+            .rows
+            .iter()
+            .flat_map(|row| row.condition.when.keys());
+        for name in keys.chain([&profile.name]).chain(&profile.aliases) {
+            assert!(DOCS.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }

@@ -184,7 +184,7 @@ fn section(out: &mut String, title: &str, rows: &[&Row]) {
     }
 }
 
-/// `inbound any 454, 455: AppServiceManagement -> VirtualNetwork`.
+/// `inbound any 454-455: AppServiceManagement -> VirtualNetwork`.
 fn traffic(row: &Row) -> String {
     format!(
         "{} {} {}: {} -> {}",
@@ -277,7 +277,7 @@ mod tests {
         }
         let shown = show(ise);
         assert!(
-            shown.contains("    inbound any 454, 455: AppServiceManagement -> VirtualNetwork\n")
+            shown.contains("    inbound any 454-455: AppServiceManagement -> VirtualNetwork\n")
         );
         assert!(shown.find("\nRows\n").unwrap() < shown.find("\nAdvice").unwrap());
     }
