@@ -15,7 +15,8 @@ pub struct ProfileDiff {
     pub removed: Vec<Row>,
     /// Partners that differ, in the order of the first profile.
     pub changed: Vec<RowChange>,
-    /// How many partners are equal in every field but id, row and source.
+    /// How many partners are equal in every field that is compared: all but id, row,
+    /// basis of the impact, and source.
     pub same: usize,
 }
 

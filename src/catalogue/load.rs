@@ -360,6 +360,16 @@ ports = 25
         assert_eq!(read(&path).unwrap().name, "mine");
     }
 
+    #[test]
+    fn deep_nesting_and_long_lists_are_refused() {
+        for deep in ["[", "{a=", "a."] {
+            let text = format!("name = {}", deep.repeat(100_000));
+            assert!(parse(Path::new("x"), &text).is_err());
+        }
+        let long = format!("ports = [{}]", "25,".repeat(1_001));
+        assert!(message(&SMALL.replace("ports = 25", &long)).contains("at most 1000 entries"));
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_the_loader_panic(text in any::<String>()) {

@@ -10,6 +10,9 @@ use super::{Catalogue, LintMessage, Profile, ProfileDiff, Row, Severity, escape}
 /// Columns that a line may have.
 const WIDTH: usize = 80;
 
+/// Fields that explain a row and do not change what it requires: a diff only names them.
+const WORDS: &[&str] = &["purpose", "impact", "note"];
+
 /// All profiles: name, aliases, title, edition, status.
 pub fn list(catalogue: &Catalogue) -> String {
     let mut out = String::new();
@@ -114,7 +117,12 @@ pub fn diff(diff: &ProfileDiff) -> String {
                 &mut out,
                 &format!("{sign} "),
                 "    ",
-                &format!("{}: {}", row.id, row.purpose),
+                &format!(
+                    "{}{}: {}",
+                    row.id,
+                    if row.advice { " (advice)" } else { "" },
+                    row.purpose
+                ),
             );
             wrap(&mut out, "    ", &traffic(row));
         }
@@ -129,7 +137,11 @@ pub fn diff(diff: &ProfileDiff) -> String {
             format!("{} -> {}", change.before, change.after)
         };
         hang(&mut out, "~ ", "    ", &format!("{id}: {}", change.purpose));
-        for part in &change.fields {
+        let (reworded, changed): (Vec<_>, Vec<_>) = change
+            .fields
+            .iter()
+            .partition(|part| WORDS.contains(&part.field));
+        for part in changed {
             let value = format!(
                 "{} -> {}",
                 or_nothing(&part.before),
@@ -137,6 +149,8 @@ pub fn diff(diff: &ProfileDiff) -> String {
             );
             field(&mut out, "    ", part.field, &value);
         }
+        let names: Vec<_> = reworded.iter().map(|part| part.field).collect();
+        field(&mut out, "    ", "reworded", &names.join(", "));
     }
     line(
         &mut out,
@@ -302,13 +316,11 @@ mod tests {
         let text =
             "name='a'\ntitle='A'\n[[row]]\nid='x'\npurpose='X'\ndirection='inbound'\nports=1";
         let parse = |text: &str| load::parse(Path::new("x"), text).unwrap();
-        let found = catalogue::diff(
-            &parse(text),
-            &parse(&text.replace("ports=1", "ports=[1,3]")),
-        );
+        let after = text.replace("ports=1", "ports=[1,3]\nnote='new'");
+        let found = catalogue::diff(&parse(text), &parse(&after));
         assert_eq!(
             diff(&found),
-            "a -> a\n\nChanged\n~ x: X\n    ports: 1 -> 1, 3\n\n\
+            "a -> a\n\nChanged\n~ x: X\n    ports: 1 -> 1, 3\n    reworded: note\n\n\
              0 added, 0 removed, 1 changed, 0 the same\n"
         );
     }
