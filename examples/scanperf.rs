@@ -5,7 +5,7 @@ impl Sink for S {
         self.0 += 1;
         self.1 += b.tuples.len() as u64;
         if std::env::args().nth(3).is_some() {
-            self.2 = self.2.wrapping_add(b.fingerprint());
+            self.2 = self.2.wrapping_add(b.identity());
         }
     }
     fn fault(&mut self, o: u64, k: nsgaudit::fault::FaultKind, d: String) {

@@ -205,16 +205,24 @@ unsafe fn decode_one(
     out: &mut Tuple,
 ) -> bool {
     let base = text.as_ptr();
-    // SAFETY: see the function's own contract, for each load that follows.
-    let load16 = |at: usize| unsafe { _mm_loadu_si128(base.add(at).cast()) };
-    // SAFETY: as above.
-    let load8 = |at: usize| unsafe { base.add(at).cast::<u64>().read_unaligned() };
+    macro_rules! load16 {
+        ($at:expr) => {
+            // SAFETY: see the function's own contract, as for each load that follows.
+            unsafe { _mm_loadu_si128(base.add($at).cast()) }
+        };
+    }
+    macro_rules! load8 {
+        ($at:expr) => {
+            // SAFETY: as above.
+            unsafe { base.add($at).cast::<u64>().read_unaligned() }
+        };
+    }
     let comma = _mm_set1_epi8(b',' as i8);
     let dot = _mm_set1_epi8(b'.' as i8);
     let zero_digit = _mm_set1_epi8(b'0' as i8);
 
     // The time: ten digits (seconds) or thirteen (milliseconds).
-    let head = load16(start);
+    let head = load16!(start);
     let head_commas = _mm_movemask_epi8(_mm_cmpeq_epi8(head, comma)) as u32;
     let time_length = head_commas.trailing_zeros() as usize;
     let seconds = time_length == 10;
@@ -232,12 +240,12 @@ unsafe fn decode_one(
 
     // Two addresses, by the map of their separators.
     let source_at = start + time_length + 1;
-    let source_text = load16(source_at);
+    let source_text = load16!(source_at);
     let source_commas = _mm_movemask_epi8(_mm_cmpeq_epi8(source_text, comma)) as u32 | 1 << 16;
     let source_dots = _mm_movemask_epi8(_mm_cmpeq_epi8(source_text, dot)) as u32;
     let source_map = (source_dots | source_commas) & (source_commas ^ (source_commas - 1)) & 0xffff;
     let destination_at = source_at + source_commas.trailing_zeros() as usize + 1;
-    let destination_text = load16(destination_at);
+    let destination_text = load16!(destination_at);
     let destination_commas =
         _mm_movemask_epi8(_mm_cmpeq_epi8(destination_text, comma)) as u32 | 1 << 16;
     let destination_dots = _mm_movemask_epi8(_mm_cmpeq_epi8(destination_text, dot)) as u32;
@@ -263,7 +271,7 @@ unsafe fn decode_one(
     if ports_at >= end {
         return false;
     }
-    let ports_text = load16(ports_at);
+    let ports_text = load16!(ports_at);
     let ports_commas = _mm_movemask_epi8(_mm_cmpeq_epi8(ports_text, comma)) as u32;
     let second = ports_commas & ports_commas.wrapping_sub(1);
     let ports_map = ports_commas & (second ^ second.wrapping_sub(1));
@@ -289,9 +297,9 @@ unsafe fn decode_one(
     if letters_at + 5 > end {
         return false;
     }
-    let Some((protocol, bits, counters_at)) =
-        letters(load8(letters_at), letters_at, end, seconds, |at| load8(at))
-    else {
+    // SAFETY: as above.
+    let word = unsafe { base.add(letters_at).cast::<u128>().read_unaligned() };
+    let Some((protocol, bits, counters_at)) = letters(word, letters_at, end, seconds) else {
         return false;
     };
 
@@ -328,11 +336,13 @@ unsafe fn decode_one(
         if lengths.iter().any(|&length| length > 8) {
             return false;
         }
-        let field = |number: usize| {
-            ((load8(counters_at + ends[number] - 8) ^ 0x3030_3030_3030_3030)
-                & KEEP_LAST[lengths[number]]) as i64
-        };
-        let digits = _mm256_setr_epi64x(field(0), field(1), field(2), field(3));
+        macro_rules! field {
+            ($number:expr) => {
+                ((load8!(counters_at + ends[$number] - 8) ^ 0x3030_3030_3030_3030)
+                    & KEEP_LAST[lengths[$number]]) as i64
+            };
+        }
+        let digits = _mm256_setr_epi64x(field!(0), field!(1), field!(2), field!(3));
         let over = _mm256_subs_epu8(digits, _mm256_set1_epi8(9));
         if _mm256_testz_si256(over, over) == 0 {
             return false;
@@ -438,51 +448,57 @@ fn two_addresses(
 }
 
 /// Protocol, bits, and where the counters start (0 for a tuple without any) from the letters at
-/// `at`, of which `word` is the first eight bytes.
-#[inline]
-fn letters(
-    word: u64,
-    at: usize,
-    end: usize,
-    seconds: bool,
-    load8: impl Fn(usize) -> u64,
-) -> Option<(u8, Bits, usize)> {
+/// `at`, of which `word` is the first sixteen bytes.
+#[inline(always)]
+fn letters(word: u128, at: usize, end: usize, seconds: bool) -> Option<(u8, Bits, usize)> {
+    if seconds {
+        nsg_letters(word as u64, at, end)
+    } else {
+        vnet_letters(word, at, end)
+    }
+}
+
+/// `T,O,A` and the end, or `T,O,A,B,`.
+#[inline(always)]
+fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     const COMMAS: u64 = 0x2c00_2c00_2c00_2c00;
     const COMMA_PLACES: u64 = 0xff00_ff00_ff00_ff00;
     let byte = |number: u32| (word >> (8 * number)) as u8;
-    if seconds {
-        // `T,O,A` and the end, or `T,O,A,B,`.
-        let protocol = LETTER[byte(0) as usize] >> 4;
-        let direction = LETTER[byte(2) as usize];
-        let decision = LETTER[byte(4) as usize];
-        let is_v1 = at + 5 == end;
-        let places = if is_v1 {
-            COMMA_PLACES & 0xff_ffff_ffff
-        } else {
-            COMMA_PLACES
-        };
-        let state = if is_v1 {
-            STATE_NONE
-        } else {
-            LETTER_STATE[byte(6) as usize]
-        };
-        let ok = word & places == COMMAS & places
-            && protocol != 0
-            && direction & DIRECTION != 0
-            && decision & DECISION != 0
-            && state != 0;
-        let kind = if is_v1 {
-            LogKind::NsgV1
-        } else {
-            LogKind::NsgV2
-        } as u8;
-        let bits = Bits(
-            direction & 1 | (decision & 4) >> 1 | (state - (state != 0) as u8) << 2 | kind << 4,
-        );
-        let number = if protocol == 1 { 6 } else { 17 };
-        return ok.then_some((number, bits, if is_v1 { 0 } else { at + 8 }));
+    let protocol = LETTER[byte(0) as usize] >> 4;
+    let direction = LETTER[byte(2) as usize];
+    let decision = LETTER[byte(4) as usize];
+    let is_v1 = at + 5 == end;
+    let places = if is_v1 {
+        COMMA_PLACES & 0xff_ffff_ffff
+    } else {
+        COMMA_PLACES
+    };
+    let state = if is_v1 {
+        STATE_NONE
+    } else {
+        LETTER_STATE[byte(6) as usize]
+    };
+    let ok = (word & places == COMMAS & places)
+        & (protocol != 0)
+        & (direction & DIRECTION != 0)
+        & (decision & DECISION != 0)
+        & (state != 0);
+    if !ok {
+        return None;
     }
-    // `6,O,B,NX,` or `17,O,B,X,`.
+    let kind = if is_v1 {
+        LogKind::NsgV1
+    } else {
+        LogKind::NsgV2
+    } as u8;
+    let bits = Bits(direction & 1 | (decision & 4) >> 1 | (state - 1) << 2 | kind << 4);
+    let number = if protocol == 1 { 6 } else { 17 };
+    Some((number, bits, if is_v1 { 0 } else { at + 8 }))
+}
+
+/// `6,O,B,NX,` or `17,O,B,X,`.
+#[inline(always)]
+fn vnet_letters(word: u128, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     let (number, width) = match word as u32 & 0xff_ffff {
         low if low & 0xffff == u32::from_le_bytes(*b"6,\0\0") => (6, 1),
         low if low == u32::from_le_bytes(*b"17,\0") => (17, 2),
@@ -491,15 +507,15 @@ fn letters(
     if at + width + 8 > end {
         return None;
     }
-    let word = load8(at + width);
+    let word = (word >> (8 * width)) as u64;
     let byte = |number: u32| (word >> (8 * number)) as u8;
     let direction = LETTER[byte(1) as usize];
     let state = LETTER_STATE[byte(3) as usize];
     let deny = byte(3) == b'D';
-    let encrypted = if word & 0xffff_ff00_ff00_ff == u64::from_le_bytes(*b",\0,\0,X,\0") {
-        7
-    } else if word & 0xffff_ffff_00ff_00ff == u64::from_le_bytes(*b",\0,\0,NX,") {
+    let encrypted = if word & 0xffff_ffff_00ff_00ff == u64::from_le_bytes(*b",\0,\0,NX,") {
         8
+    } else if word & 0x00ff_ffff_00ff_00ff == u64::from_le_bytes(*b",\0,\0,X,\0") {
+        7
     } else {
         return None;
     };

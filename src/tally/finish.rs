@@ -6,8 +6,9 @@ use super::facts::{Facts, Group, Port, RuleName, Timeline};
 use super::key::{BlocksV6, Key, Meaning, OTHER_PORTS, Place};
 use super::rules::Rules;
 use super::totals::{Cell, Groups};
-use super::worker::{Parts, Shared};
+use super::worker::{FileNotes, Parts, Shared};
 use crate::classify::{ClassId, Partition};
+use crate::flowlog::LogKind;
 use crate::net::Protocol;
 use crate::net::prefix::Family;
 
@@ -21,9 +22,51 @@ pub struct Gathered {
     pub coverage: super::facts::Coverage,
 }
 
+/// What is to be said of files as a whole: the first of each sort, and how many there were.
+#[derive(Debug, Default)]
+pub struct FileFindings {
+    flow_files: u64,
+    backward: BTreeMap<u32, u64>,
+    backward_count: u64,
+    mixed: BTreeMap<u32, Vec<LogKind>>,
+    mixed_count: u64,
+}
+
+/// Most files of a sort that are named.
+const MOST_FILES: usize = 20;
+
+impl FileFindings {
+    /// Adds what was noted of a whole file.
+    pub fn add(&mut self, file: u32, notes: FileNotes) {
+        self.flow_files += u64::from(notes.records > 0);
+        if notes.steps_back > 0 {
+            self.backward_count += 1;
+            self.backward.insert(file, notes.steps_back);
+            keep_first(&mut self.backward);
+        }
+        if notes.kinds.count_ones() > 1 {
+            self.mixed_count += 1;
+            self.mixed.insert(
+                file,
+                (0..4)
+                    .filter(|kind| notes.kinds >> kind & 1 != 0)
+                    .map(LogKind::from_bits)
+                    .collect(),
+            );
+            keep_first(&mut self.mixed);
+        }
+    }
+}
+
+fn keep_first<T>(files: &mut BTreeMap<u32, T>) {
+    while files.len() > MOST_FILES {
+        files.pop_last();
+    }
+}
+
 impl Shared<'_> {
-    /// What the workers, who have all finished, have put together.
-    pub fn gather(self) -> Gathered {
+    /// What the workers, who have all finished, have put together from so many files.
+    pub fn gather(self, files: u64, findings: FileFindings) -> Gathered {
         let unlocked = |mutex: std::sync::Mutex<Parts>| {
             mutex
                 .into_inner()
@@ -38,7 +81,15 @@ impl Shared<'_> {
             .seen
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let coverage = std::mem::take(&mut parts.interfaces).finish();
+        parts.read.files = files;
+        parts.read.flow_files = findings.flow_files;
+        let coverage = super::facts::Coverage {
+            backward_files: findings.backward,
+            backward_file_count: findings.backward_count,
+            mixed_files: findings.mixed,
+            mixed_file_count: findings.mixed_count,
+            ..std::mem::take(&mut parts.interfaces).finish()
+        };
         Gathered {
             parts,
             rules,

@@ -96,6 +96,11 @@ impl<'a> Shared<'a> {
             by_block,
         }
     }
+
+    /// Adds a fault that no worker met: one of a file as a whole.
+    pub fn fault(&self, file: u32, offset: u64, kind: FaultKind, detail: &str) {
+        lock(&self.parts).faults.add(file, offset, kind, detail);
+    }
 }
 
 /// One worker's part of a tally.
@@ -117,6 +122,24 @@ pub struct Worker<'a> {
     file_number: u32,
     hour: Option<i64>,
     last_local: Option<(u64, IpAddr)>,
+}
+
+impl FileNotes {
+    /// The notes of a file of which `self` is a part and `next` the part after it.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let step_back = self
+            .last_time
+            .zip(next.first_time)
+            .is_some_and(|(last, first)| first < last);
+        Self {
+            kinds: self.kinds | next.kinds,
+            first_time: self.first_time.or(next.first_time),
+            last_time: next.last_time.or(self.last_time),
+            steps_back: self.steps_back + next.steps_back + u64::from(step_back),
+            records: self.records + next.records,
+        }
+    }
 }
 
 /// What a worker notes of the file (or segment) it reads.

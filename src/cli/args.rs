@@ -1,0 +1,274 @@
+//! The command line: types only.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Audits Azure flow logs against what a service requires: what is blocked but required, and what is
+/// open but unneeded.
+#[derive(Debug, Parser)]
+#[command(name = "nsgaudit", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Audit flow logs against a profile.
+    Audit(Box<AuditArgs>),
+    /// Print the decoded flow records, to be piped on.
+    Flows(Box<FlowsArgs>),
+    /// Write an nsgaudit.toml of what the logs show, to be corrected.
+    Init(Box<InitArgs>),
+    /// List, show, check or compare profiles.
+    Profiles(ProfilesArgs),
+    /// Explain a check: what it looks for, why it matters, what to do.
+    Explain {
+        /// Code of the check, such as NSG101.
+        code: String,
+    },
+    /// List the checks.
+    Checks,
+    /// Print the JSON schema of the report.
+    Schema,
+}
+
+/// Which logs, and what of them.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Files, folders (walked), quoted globs, or - for standard input.
+    #[arg(required = true, value_name = "LOGS")]
+    pub logs: Vec<OsString>,
+    /// Only flows at or after this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME", help_heading = "Narrowing")]
+    pub since: Option<String>,
+    /// Only flows before this time.
+    #[arg(long, value_name = "TIME", help_heading = "Narrowing")]
+    pub until: Option<String>,
+    /// Only this NSG, by name or resource ID; may be given more than once.
+    #[arg(long, value_name = "NAME", help_heading = "Narrowing")]
+    pub nsg: Vec<String>,
+    /// Only this interface's MAC address; may be given more than once.
+    #[arg(long, value_name = "MAC", help_heading = "Narrowing")]
+    pub mac: Vec<String>,
+    /// Only flows whose logged interface has an address in this subnet: a prefix, or the name of a
+    /// subnet of the environment; may be given more than once.
+    #[arg(long, value_name = "PREFIX", help_heading = "Narrowing")]
+    pub subnet: Vec<String>,
+    /// Threads to read with; by default one a core.
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub threads: Option<usize>,
+    /// Longest record, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, help_heading = "Limits")]
+    pub max_record: usize,
+    /// Most a compressed file may inflate to, in bytes; 0 for no limit.
+    #[arg(long, value_name = "BYTES", default_value_t = 0, help_heading = "Limits")]
+    pub max_inflated: u64,
+    /// Use portable code only, no vector instructions.
+    #[arg(long, hide = true)]
+    pub scalar: bool,
+}
+
+/// What the network looks like.
+#[derive(Debug, Args)]
+pub struct EnvironmentArgs {
+    /// The environment; by default nsgaudit.toml in the current folder, where there is one.
+    #[arg(long, value_name = "FILE", conflicts_with = "vnet", help_heading = "Environment")]
+    pub config: Option<PathBuf>,
+    /// The environment as `az network vnet show` or `list` prints it (-o json).
+    #[arg(long, value_name = "FILE", help_heading = "Environment")]
+    pub vnet: Option<PathBuf>,
+    /// Which virtual network of the --vnet file.
+    #[arg(long, value_name = "NAME", requires = "vnet", help_heading = "Environment")]
+    pub vnet_name: Option<String>,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Which logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// What the network looks like.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+    /// Profile to audit against: a name, or a file of your own. By default the one that the
+    /// environment states, else `ise`.
+    #[arg(long, value_name = "NAME", help_heading = "Environment")]
+    pub profile: Option<String>,
+    /// Service tags as Microsoft publishes them or `az network list-service-tags` prints them;
+    /// FILE=YYYY-MM-DD where the name does not tell the date. By default the built-in snapshot.
+    #[arg(long, value_name = "FILE", help_heading = "Environment")]
+    pub service_tags: Vec<PathBuf>,
+    /// Format of the report.
+    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Report")]
+    pub format: Format,
+    /// Write the report to a file, whole or not at all.
+    #[arg(long, short, value_name = "FILE", help_heading = "Report")]
+    pub output: Option<PathBuf>,
+    /// Every finding and sample, not only the worst.
+    #[arg(long, help_heading = "Report")]
+    pub all: bool,
+    /// Colour: auto, always, never.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Report")]
+    pub color: Colour,
+    /// No progress bar.
+    #[arg(long, short, help_heading = "Report")]
+    pub quiet: bool,
+    /// Exit with 1 where a finding is at least this severe.
+    #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY", help_heading = "Exit status")]
+    pub fail_on: FailOn,
+    /// Exit with 3 where fewer interface-hours than this (percent) have logs.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, help_heading = "Exit status")]
+    pub min_coverage: f64,
+    /// Most flow groups that are told apart.
+    #[arg(long, value_name = "N", default_value_t = 65_536, help_heading = "Limits")]
+    pub max_groups: usize,
+    /// Most records that are remembered to know duplicates.
+    #[arg(long, value_name = "N", default_value_t = 1_835_008, help_heading = "Limits")]
+    pub max_records: usize,
+}
+
+/// Options of `flows`.
+#[derive(Debug, Args)]
+pub struct FlowsArgs {
+    /// Which logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// What the network looks like: for --subnet by name.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+    /// Format of the records.
+    #[arg(long, value_enum, default_value_t = FlowsFormat::Jsonl)]
+    pub format: FlowsFormat,
+    /// Only this decision.
+    #[arg(long, value_enum)]
+    pub decision: Option<DecisionArg>,
+    /// Only this direction.
+    #[arg(long, value_enum)]
+    pub direction: Option<DirectionArg>,
+    /// Only this destination port or range, such as 443 or 6379-6383; may be given more than once.
+    #[arg(long, value_name = "PORT")]
+    pub port: Vec<String>,
+    /// Only flows from or to an address in this prefix; may be given more than once.
+    #[arg(long, value_name = "PREFIX")]
+    pub address: Vec<String>,
+    /// Stop after so many records.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Which logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// Profile to name in the file.
+    #[arg(long, value_name = "NAME", default_value = "ise")]
+    pub profile: String,
+    /// Write to a file, whole or not at all.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `profiles`.
+#[derive(Debug, Args)]
+pub struct ProfilesArgs {
+    /// What to do with profiles; by default list them.
+    #[command(subcommand)]
+    pub verb: Option<ProfilesVerb>,
+}
+
+/// Verbs of `profiles`.
+#[derive(Debug, Subcommand)]
+pub enum ProfilesVerb {
+    /// List the built-in profiles.
+    List,
+    /// Show a profile, row by row.
+    Show {
+        /// Name or file.
+        profile: String,
+    },
+    /// Check profiles for mistakes.
+    Lint {
+        /// Names or files.
+        #[arg(required = true)]
+        profiles: Vec<String>,
+    },
+    /// Compare two profiles.
+    Diff {
+        /// Name or file.
+        before: String,
+        /// Name or file.
+        after: String,
+    },
+}
+
+/// Formats of the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people, 80 columns.
+    Text,
+    /// The whole audit; `nsgaudit schema` prints its schema.
+    Json,
+}
+
+/// Formats of flow records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FlowsFormat {
+    /// JSON, a record a line.
+    Jsonl,
+    /// CSV with a header.
+    Csv,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// Where standard output is a terminal and `NO_COLOR` is not set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// From which severity on findings fail the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding.
+    Info,
+    /// Low and above.
+    Low,
+    /// Medium and above.
+    Medium,
+    /// High and above.
+    High,
+    /// Critical only.
+    Critical,
+    /// None.
+    Never,
+}
+
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DecisionArg {
+    /// Let through.
+    Allow,
+    /// Dropped.
+    Deny,
+}
+
+/// A direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DirectionArg {
+    /// Towards the interface.
+    Inbound,
+    /// From the interface.
+    Outbound,
+}

@@ -1,0 +1,316 @@
+//! Plan -> workers -> what they gathered. The only module that starts threads.
+//!
+//! Files are taken in the plan's order. A large file is cut into segments that workers read side by
+//! side, each from the first record start it finds; afterwards the segments are checked to meet
+//! ([`Outcome::join`]), and where they do not, everything is read once more with that file in one
+//! piece. So neither the number of threads nor the cut shows in the answer.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::fault::FaultKind;
+use crate::flowlog::scan::UNCLOSED;
+use crate::flowlog::{Outcome, Scanner, Segment, Sink, traffic_analytics};
+use crate::input::{self, Kind, Opened, Plan};
+use crate::simd::Level;
+use crate::tally::finish::{FileFindings, Gathered};
+use crate::tally::{FileNotes, Shared, Worker};
+
+/// Files from this size on are cut into segments of this size, where there are several workers.
+const SEGMENT: u64 = 16 << 20;
+/// Bytes of a file that are looked at to tell what it is.
+const HEAD: usize = 64 << 10;
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Workers.
+    pub threads: usize,
+    /// Instructions that the scanner uses.
+    pub level: Level,
+    /// Limits of a scanner.
+    pub scan: crate::flowlog::Limits,
+    /// Limits of compressed input.
+    pub open: input::Limits,
+}
+
+/// Reads the whole plan into a tally, made by `tally` anew for each attempt (of which there are at
+/// most two). `progress` counts bytes read.
+///
+/// # Errors
+/// Where threads cannot be started.
+pub fn run<'a>(plan: &Plan, reading: &Reading, tally: &dyn Fn() -> Shared<'a>, progress: &AtomicU64) -> Result<Gathered> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(reading.threads)
+        .build()
+        .map_err(|error| Error::Usage { message: format!("cannot start {} threads: {error}", reading.threads) })?;
+    let mut in_one_piece = BTreeSet::new();
+    loop {
+        let shared = tally();
+        let attempt = Attempt {
+            plan,
+            reading,
+            in_one_piece: &in_one_piece,
+            queue: Mutex::new(Queue { next: 0, segments: VecDeque::new() }),
+            results: Mutex::new(Results::default()),
+            progress,
+        };
+        pool.scope(|scope| {
+            for number in 0..reading.threads {
+                let (attempt, shared) = (&attempt, &shared);
+                scope.spawn(move |_| attempt.work(Worker::new(shared, number)));
+            }
+        });
+        let results = attempt.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match results.settle(&shared) {
+            Ok(files) => return Ok(shared.gather(plan.len() as u64, files)),
+            Err(torn) => in_one_piece.extend(torn),
+        }
+        progress.store(0, Ordering::Relaxed);
+    }
+}
+
+/// One reading of everything.
+struct Attempt<'a> {
+    plan: &'a Plan,
+    reading: &'a Reading,
+    /// Files whose segments did not meet.
+    in_one_piece: &'a BTreeSet<u32>,
+    queue: Mutex<Queue>,
+    results: Mutex<Results>,
+    progress: &'a AtomicU64,
+}
+
+/// What is still to be read.
+struct Queue {
+    next: u32,
+    /// Segments of files that were begun: file, number of the segment, where it lies.
+    segments: VecDeque<(u32, usize, Segment)>,
+}
+
+/// What a worker takes.
+enum Unit {
+    File(u32),
+    Segment(u32, usize, Segment),
+}
+
+impl Attempt<'_> {
+    fn work(&self, mut worker: Worker<'_>) {
+        let mut scanner = Scanner::new(self.reading.level, self.reading.scan);
+        while let Some(unit) = self.take() {
+            match unit {
+                Unit::File(file) => self.file(file, &mut scanner, &mut worker),
+                Unit::Segment(file, number, segment) => self.segment(file, number, segment, &mut scanner, &mut worker),
+            }
+        }
+        worker.finish();
+    }
+
+    fn take(&self) -> Option<Unit> {
+        let mut queue = lock(&self.queue);
+        if let Some((file, number, segment)) = queue.segments.pop_front() {
+            return Some(Unit::Segment(file, number, segment));
+        }
+        ((queue.next as usize) < self.plan.len()).then(|| {
+            queue.next += 1;
+            Unit::File(queue.next - 1)
+        })
+    }
+
+    fn file(&self, file: u32, scanner: &mut Scanner, worker: &mut Worker<'_>) {
+        worker.begin_file(file, self.plan.hour(file));
+        let opened = match self.plan.open(file, &self.reading.open) {
+            Ok(opened) => opened,
+            Err(fault) => {
+                worker.fault(0, fault.kind, fault.detail);
+                return;
+            }
+        };
+        let first = match &opened {
+            Opened::Seekable { length, .. } => self.cut(file, *length),
+            Opened::Stream(_) => Segment::WHOLE,
+        };
+        let outcome = read(opened, file, first, scanner, worker, self.progress);
+        let notes = worker.end_file(outcome.bytes, outcome.tuples_faulty);
+        lock(&self.results).add(file, 0, first == Segment::WHOLE, outcome, notes);
+    }
+
+    /// The file's first segment; the others go to the queue.
+    fn cut(&self, file: u32, length: u64) -> Segment {
+        if length < 2 * SEGMENT || self.reading.threads == 1 || self.in_one_piece.contains(&file) {
+            return Segment::WHOLE;
+        }
+        let count = length / SEGMENT;
+        let segment = |number: u64| Segment {
+            start: number * SEGMENT,
+            end: if number + 1 == count { u64::MAX } else { (number + 1) * SEGMENT },
+        };
+        let mut queue = lock(&self.queue);
+        queue.segments.extend((1..count).map(|number| (file, number as usize, segment(number))));
+        segment(0)
+    }
+
+    fn segment(&self, file: u32, number: usize, segment: Segment, scanner: &mut Scanner, worker: &mut Worker<'_>) {
+        worker.begin_file(file, self.plan.hour(file));
+        let opened = self.plan.open(file, &self.reading.open);
+        let mut outcome = Outcome::default();
+        match opened {
+            Ok(Opened::Seekable { file: mut handle, .. }) => {
+                let sought = handle.seek(SeekFrom::Start(segment.start)).map(|_| ());
+                let mut counted = Counted { inner: handle, progress: self.progress };
+                let (read, result) = scanner.scan(&mut counted, segment, file, worker);
+                outcome = read;
+                if let Err(error) = sought.and(result) {
+                    worker.fault(segment.start, FaultKind::Unreadable, error.to_string());
+                }
+            }
+            Ok(Opened::Stream(_)) => {
+                worker.fault(segment.start, FaultKind::Unreadable, "expected the file that was opened before, found another".to_owned());
+            }
+            Err(fault) => worker.fault(segment.start, fault.kind, fault.detail),
+        }
+        let notes = worker.end_file(outcome.bytes, outcome.tuples_faulty);
+        lock(&self.results).add(file, number, false, outcome, notes);
+    }
+}
+
+/// Reads an opened file, as what its first bytes say it is, into `sink`.
+pub fn read(opened: Opened, file: u32, segment: Segment, scanner: &mut Scanner, sink: &mut dyn Sink, progress: &AtomicU64) -> Outcome {
+    let mut reader: Box<dyn Read> = match opened {
+        Opened::Seekable { file, .. } => Box::new(Counted { inner: file, progress }),
+        Opened::Stream(stream) => Box::new(Counted { inner: stream, progress }),
+    };
+    let (head, failed) = head(&mut reader);
+    let mut whole = Cursor::new(&head[..]).chain(Rest { reader, failed });
+    let mut outcome = Outcome::default();
+    let result = match input::sniff(&head) {
+        Kind::FlowLogJson => {
+            let (read, result) = scanner.scan(&mut whole, segment, file, sink);
+            outcome = read;
+            if let (true, Some(end), Ok(())) = (unclosed(&outcome) && segment == Segment::WHOLE, outcome.end, &result) {
+                sink.fault(end, FaultKind::Truncated, UNCLOSED.to_owned());
+            }
+            result
+        }
+        Kind::TrafficAnalyticsCsv => read_rows(traffic_analytics::decode_csv(whole, file, &mut Borrowed(sink)), &mut outcome),
+        Kind::TrafficAnalyticsJson => read_rows(traffic_analytics::decode_json(whole, file, &mut Borrowed(sink)), &mut outcome),
+        Kind::NotFlowLog(what) => {
+            sink.fault(0, FaultKind::NotFlowLog, format!("expected a flow log, found {what}"));
+            Ok(())
+        }
+        Kind::Empty => whole.read(&mut [0]).map(|_| ()),
+    };
+    if let Err(error) = result {
+        let at = outcome.end.unwrap_or_default();
+        sink.fault(at, input::stream_fault(&error), error.to_string());
+    }
+    outcome
+}
+
+fn read_rows(result: io::Result<u64>, outcome: &mut Outcome) -> io::Result<()> {
+    result.map(|bytes| {
+        outcome.bytes = bytes;
+        outcome.end = Some(bytes);
+    })
+}
+
+fn unclosed(outcome: &Outcome) -> bool {
+    outcome.opened > 0 && !outcome.truncated
+}
+
+/// A sink by reference, for decoders that want to know its type.
+struct Borrowed<'a>(&'a mut dyn Sink);
+
+impl Sink for Borrowed<'_> {
+    fn record(&mut self, batch: &crate::flowlog::RecordBatch) {
+        self.0.record(batch);
+    }
+
+    fn fault(&mut self, offset: u64, kind: FaultKind, detail: String) {
+        self.0.fault(offset, kind, detail);
+    }
+}
+
+/// The first [`HEAD`] bytes; and an error that came before them all.
+fn head(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
+    let mut head = Vec::new();
+    let result = reader.by_ref().take(HEAD as u64).read_to_end(&mut head);
+    (head, result.err())
+}
+
+/// The rest of a file: the error that its head ended with first.
+struct Rest<R> {
+    reader: R,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Rest<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.reader.read(buffer),
+        }
+    }
+}
+
+/// Counts what is read.
+struct Counted<'a, R> {
+    inner: R,
+    progress: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.progress.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// What became of the files.
+#[derive(Default)]
+struct Results {
+    findings: FileFindings,
+    /// Files read in segments: by segment.
+    segmented: BTreeMap<u32, BTreeMap<usize, (Outcome, FileNotes)>>,
+}
+
+impl Results {
+    fn add(&mut self, file: u32, number: usize, whole: bool, outcome: Outcome, notes: FileNotes) {
+        if whole {
+            self.findings.add(file, notes);
+        } else {
+            self.segmented.entry(file).or_default().insert(number, (outcome, notes));
+        }
+    }
+
+    /// What is to be said of the files; or the files whose segments did not meet.
+    fn settle(mut self, shared: &Shared<'_>) -> std::result::Result<FileFindings, Vec<u32>> {
+        let mut torn = Vec::new();
+        for (&file, segments) in &self.segmented {
+            let outcomes: Vec<_> = segments.values().map(|&(outcome, _)| outcome).collect();
+            match Outcome::join(&outcomes) {
+                None => torn.push(file),
+                Some(joined) => {
+                    if let (true, Some(end)) = (unclosed(&joined), joined.end) {
+                        shared.fault(file, end, FaultKind::Truncated, UNCLOSED);
+                    }
+                    self.findings.add(file, join_notes(segments.values().map(|&(_, notes)| notes)));
+                }
+            }
+        }
+        if torn.is_empty() { Ok(self.findings) } else { Err(torn) }
+    }
+}
+
+/// The notes of a file from those of its segments, in order.
+fn join_notes(segments: impl Iterator<Item = FileNotes>) -> FileNotes {
+    segments.reduce(FileNotes::then).unwrap_or_default()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
