@@ -10,6 +10,7 @@ pub mod fault;
 pub mod flowlog;
 pub mod input;
 pub mod net;
+pub mod pipeline;
 pub mod report;
 pub mod simd;
 pub mod tally;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `nsgaudit` program: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nsgaudit::cli::main()
+}

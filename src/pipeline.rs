@@ -42,11 +42,18 @@ pub struct Reading {
 ///
 /// # Errors
 /// Where threads cannot be started.
-pub fn run<'a>(plan: &Plan, reading: &Reading, tally: &dyn Fn() -> Shared<'a>, progress: &AtomicU64) -> Result<Gathered> {
+pub fn run<'a>(
+    plan: &Plan,
+    reading: &Reading,
+    tally: &dyn Fn() -> Shared<'a>,
+    progress: &AtomicU64,
+) -> Result<Gathered> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(reading.threads)
         .build()
-        .map_err(|error| Error::Usage { message: format!("cannot start {} threads: {error}", reading.threads) })?;
+        .map_err(|error| Error::Usage {
+            message: format!("cannot start {} threads: {error}", reading.threads),
+        })?;
     let mut in_one_piece = BTreeSet::new();
     loop {
         let shared = tally();
@@ -54,7 +61,10 @@ pub fn run<'a>(plan: &Plan, reading: &Reading, tally: &dyn Fn() -> Shared<'a>, p
             plan,
             reading,
             in_one_piece: &in_one_piece,
-            queue: Mutex::new(Queue { next: 0, segments: VecDeque::new() }),
+            queue: Mutex::new(Queue {
+                next: 0,
+                segments: VecDeque::new(),
+            }),
             results: Mutex::new(Results::default()),
             progress,
         };
@@ -64,7 +74,10 @@ pub fn run<'a>(plan: &Plan, reading: &Reading, tally: &dyn Fn() -> Shared<'a>, p
                 scope.spawn(move |_| attempt.work(Worker::new(shared, number)));
             }
         });
-        let results = attempt.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let results = attempt
+            .results
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         match results.settle(&shared) {
             Ok(files) => return Ok(shared.gather(plan.len() as u64, files)),
             Err(torn) => in_one_piece.extend(torn),
@@ -103,7 +116,9 @@ impl Attempt<'_> {
         while let Some(unit) = self.take() {
             match unit {
                 Unit::File(file) => self.file(file, &mut scanner, &mut worker),
-                Unit::Segment(file, number, segment) => self.segment(file, number, segment, &mut scanner, &mut worker),
+                Unit::Segment(file, number, segment) => {
+                    self.segment(file, number, segment, &mut scanner, &mut worker)
+                }
             }
         }
         worker.finish();
@@ -146,21 +161,39 @@ impl Attempt<'_> {
         let count = length / SEGMENT;
         let segment = |number: u64| Segment {
             start: number * SEGMENT,
-            end: if number + 1 == count { u64::MAX } else { (number + 1) * SEGMENT },
+            end: if number + 1 == count {
+                u64::MAX
+            } else {
+                (number + 1) * SEGMENT
+            },
         };
         let mut queue = lock(&self.queue);
-        queue.segments.extend((1..count).map(|number| (file, number as usize, segment(number))));
+        queue
+            .segments
+            .extend((1..count).map(|number| (file, number as usize, segment(number))));
         segment(0)
     }
 
-    fn segment(&self, file: u32, number: usize, segment: Segment, scanner: &mut Scanner, worker: &mut Worker<'_>) {
+    fn segment(
+        &self,
+        file: u32,
+        number: usize,
+        segment: Segment,
+        scanner: &mut Scanner,
+        worker: &mut Worker<'_>,
+    ) {
         worker.begin_file(file, self.plan.hour(file));
         let opened = self.plan.open(file, &self.reading.open);
         let mut outcome = Outcome::default();
         match opened {
-            Ok(Opened::Seekable { file: mut handle, .. }) => {
+            Ok(Opened::Seekable {
+                file: mut handle, ..
+            }) => {
                 let sought = handle.seek(SeekFrom::Start(segment.start)).map(|_| ());
-                let mut counted = Counted { inner: handle, progress: self.progress };
+                let mut counted = Counted {
+                    inner: handle,
+                    progress: self.progress,
+                };
                 let (read, result) = scanner.scan(&mut counted, segment, file, worker);
                 outcome = read;
                 if let Err(error) = sought.and(result) {
@@ -168,7 +201,11 @@ impl Attempt<'_> {
                 }
             }
             Ok(Opened::Stream(_)) => {
-                worker.fault(segment.start, FaultKind::Unreadable, "expected the file that was opened before, found another".to_owned());
+                worker.fault(
+                    segment.start,
+                    FaultKind::Unreadable,
+                    "expected the file that was opened before, found another".to_owned(),
+                );
             }
             Err(fault) => worker.fault(segment.start, fault.kind, fault.detail),
         }
@@ -178,10 +215,23 @@ impl Attempt<'_> {
 }
 
 /// Reads an opened file, as what its first bytes say it is, into `sink`.
-pub fn read(opened: Opened, file: u32, segment: Segment, scanner: &mut Scanner, sink: &mut dyn Sink, progress: &AtomicU64) -> Outcome {
+pub fn read(
+    opened: Opened,
+    file: u32,
+    segment: Segment,
+    scanner: &mut Scanner,
+    sink: &mut dyn Sink,
+    progress: &AtomicU64,
+) -> Outcome {
     let mut reader: Box<dyn Read> = match opened {
-        Opened::Seekable { file, .. } => Box::new(Counted { inner: file, progress }),
-        Opened::Stream(stream) => Box::new(Counted { inner: stream, progress }),
+        Opened::Seekable { file, .. } => Box::new(Counted {
+            inner: file,
+            progress,
+        }),
+        Opened::Stream(stream) => Box::new(Counted {
+            inner: stream,
+            progress,
+        }),
     };
     let (head, failed) = head(&mut reader);
     let mut whole = Cursor::new(&head[..]).chain(Rest { reader, failed });
@@ -190,15 +240,29 @@ pub fn read(opened: Opened, file: u32, segment: Segment, scanner: &mut Scanner, 
         Kind::FlowLogJson => {
             let (read, result) = scanner.scan(&mut whole, segment, file, sink);
             outcome = read;
-            if let (true, Some(end), Ok(())) = (unclosed(&outcome) && segment == Segment::WHOLE, outcome.end, &result) {
+            if let (true, Some(end), Ok(())) = (
+                unclosed(&outcome) && segment == Segment::WHOLE,
+                outcome.end,
+                &result,
+            ) {
                 sink.fault(end, FaultKind::Truncated, UNCLOSED.to_owned());
             }
             result
         }
-        Kind::TrafficAnalyticsCsv => read_rows(traffic_analytics::decode_csv(whole, file, &mut Borrowed(sink)), &mut outcome),
-        Kind::TrafficAnalyticsJson => read_rows(traffic_analytics::decode_json(whole, file, &mut Borrowed(sink)), &mut outcome),
+        Kind::TrafficAnalyticsCsv => read_rows(
+            traffic_analytics::decode_csv(whole, file, &mut Borrowed(sink)),
+            &mut outcome,
+        ),
+        Kind::TrafficAnalyticsJson => read_rows(
+            traffic_analytics::decode_json(whole, file, &mut Borrowed(sink)),
+            &mut outcome,
+        ),
         Kind::NotFlowLog(what) => {
-            sink.fault(0, FaultKind::NotFlowLog, format!("expected a flow log, found {what}"));
+            sink.fault(
+                0,
+                FaultKind::NotFlowLog,
+                format!("expected a flow log, found {what}"),
+            );
             Ok(())
         }
         Kind::Empty => whole.read(&mut [0]).map(|_| ()),
@@ -283,7 +347,10 @@ impl Results {
         if whole {
             self.findings.add(file, notes);
         } else {
-            self.segmented.entry(file).or_default().insert(number, (outcome, notes));
+            self.segmented
+                .entry(file)
+                .or_default()
+                .insert(number, (outcome, notes));
         }
     }
 
@@ -298,11 +365,16 @@ impl Results {
                     if let (true, Some(end)) = (unclosed(&joined), joined.end) {
                         shared.fault(file, end, FaultKind::Truncated, UNCLOSED);
                     }
-                    self.findings.add(file, join_notes(segments.values().map(|&(_, notes)| notes)));
+                    self.findings
+                        .add(file, join_notes(segments.values().map(|&(_, notes)| notes)));
                 }
             }
         }
-        if torn.is_empty() { Ok(self.findings) } else { Err(torn) }
+        if torn.is_empty() {
+            Ok(self.findings)
+        } else {
+            Err(torn)
+        }
     }
 }
 

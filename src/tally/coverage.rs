@@ -42,10 +42,13 @@ impl Interfaces {
 
     /// An address of `mac` itself.
     pub(crate) fn address(&mut self, mac: Mac, address: IpAddr) {
-        if let Some(names) = self.names.get_mut(&mac) {
-            names.addresses.insert(address);
-            keep_smallest(&mut names.addresses, MOST_NAMES);
+        let Some(names) = self.names.get_mut(&mac) else { return };
+        let full = names.addresses.len() == MOST_NAMES;
+        if full && names.addresses.last().is_some_and(|&last| last < address) {
+            return;
         }
+        names.addresses.insert(address);
+        keep_smallest(&mut names.addresses, MOST_NAMES);
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

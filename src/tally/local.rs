@@ -10,7 +10,7 @@ use super::totals::{Addition, Groups};
 use crate::flowlog::tuple::fold;
 
 /// Places of the table. A power of two; 64 bytes each.
-const PLACES: usize = 1 << 13;
+const PLACES: usize = 1 << 15;
 /// Most entries: half, so that probes stay short.
 const MOST: usize = PLACES / 2;
 /// Most samples waiting.
@@ -76,6 +76,8 @@ pub(crate) struct Slot {
     place: u32,
     bucket: u32,
     within: u32,
+    /// The width of buckets it was looked up for.
+    shift: u8,
 }
 
 impl Local {
@@ -109,6 +111,7 @@ impl Local {
             place,
             bucket,
             within,
+            shift: self.shift,
         }
     }
 
@@ -120,6 +123,12 @@ impl Local {
         if !(fits(count.packets[0]) && fits(count.packets[1])) || count.last - count.time > 60_000 {
             return None;
         }
+        // The table may have been emptied, and its buckets widened, since.
+        let slot = if slot.shift == self.shift {
+            slot
+        } else {
+            self.slot(count)
+        };
         let mut place = slot.place as usize;
         loop {
             let entry = &mut self.entries[place];

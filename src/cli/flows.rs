@@ -1,0 +1,149 @@
+//! `nsgaudit flows`: the decoded flow records, in the order of the files.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::atomic::AtomicU64;
+
+use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat};
+use super::{Status, run, tell};
+use crate::error::{Error, Result};
+use crate::fault::{FaultKind, FaultTally};
+use crate::flowlog::{RecordBatch, Scanner, Segment, Sink, Tuple};
+use crate::net::{Decision, Direction, PortSet, PrefixSet};
+use crate::pipeline;
+use crate::report::flows::{self, write_flow};
+use crate::tally::Narrow;
+
+pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
+    let stated = run::environment(&args.environment)?;
+    let logs = run::logs(&args.logs, &stated.environment)?;
+    let wanted = Wanted::new(args, &logs.narrow)?;
+    let format = match args.format {
+        FlowsFormat::Jsonl => flows::FlowsFormat::JsonLines,
+        FlowsFormat::Csv => flows::FlowsFormat::Csv,
+    };
+    let mut printer = Printer {
+        out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+        format,
+        wanted,
+        path: String::new(),
+        file: 0,
+        left: args.limit.unwrap_or(u64::MAX),
+        faults: logs.plan.faults().clone(),
+        failed: flows::write_header(&mut io::stdout().lock(), format).err(),
+    };
+    let mut scanner = Scanner::new(logs.reading.level, logs.reading.scan);
+    for file in 0..logs.plan.len() as u32 {
+        if printer.failed.is_some() || printer.left == 0 {
+            break;
+        }
+        printer.path = logs.plan.display(file);
+        printer.file = file;
+        match logs.plan.open(file, &logs.reading.open) {
+            Ok(opened) => {
+                pipeline::read(opened, file, Segment::WHOLE, &mut scanner, &mut printer, &AtomicU64::new(0));
+            }
+            Err(fault) => printer.fault(0, fault.kind, fault.detail),
+        }
+    }
+    let faults = printer.finish()?;
+    Ok(told(&faults, &|file| logs.plan.display(file)))
+}
+
+/// Says what was skipped; 2 where input could not be read.
+fn told(faults: &FaultTally, name: &dyn Fn(u32) -> String) -> Status {
+    for (kind, tally) in faults.kinds() {
+        let first = tally.samples.first().map_or_else(String::new, |fault| format!("; first at {}:{}: {}", name(fault.file), fault.offset, fault.detail));
+        tell("skipped", &format!("{} {}{first}", tally.count, kind.code()));
+    }
+    let unreadable = faults.kinds().any(|(kind, _)| kind.is_unreadable_input());
+    if unreadable { Status::Incomplete } else { Status::Quiet }
+}
+
+/// Which tuples are printed.
+struct Wanted<'a> {
+    narrow: &'a Narrow,
+    decision: Option<Decision>,
+    direction: Option<Direction>,
+    ports: Option<PortSet>,
+    addresses: Option<PrefixSet>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(args: &FlowsArgs, narrow: &'a Narrow) -> Result<Self> {
+        let mut ports = PortSet::default();
+        for text in &args.port {
+            let message = || format!("--port: expected a port or range such as 443 or 6379-6383, found {text:?}");
+            ports = ports.union(&PortSet::parse(text).ok_or_else(|| Error::Usage { message: message() })?);
+        }
+        let addresses = PrefixSet::parse(args.address.iter().map(String::as_str))
+            .map_err(|text| Error::Usage { message: format!("--address: expected a prefix or address, found {text:?}") })?;
+        Ok(Self {
+            narrow,
+            decision: args.decision.map(|decision| match decision {
+                DecisionArg::Allow => Decision::Allow,
+                DecisionArg::Deny => Decision::Deny,
+            }),
+            direction: args.direction.map(|direction| match direction {
+                DirectionArg::Inbound => Direction::Inbound,
+                DirectionArg::Outbound => Direction::Outbound,
+            }),
+            ports: (!args.port.is_empty()).then_some(ports),
+            addresses: (!args.address.is_empty()).then_some(addresses),
+        })
+    }
+
+    fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
+        self.narrow.keeps_group(&batch.groups[tuple.group as usize])
+            && self.narrow.keeps_tuple(batch, tuple)
+            && self.decision.is_none_or(|decision| decision == tuple.bits.decision())
+            && self.direction.is_none_or(|direction| direction == tuple.bits.direction())
+            && self.ports.as_ref().is_none_or(|ports| ports.contains(tuple.destination_port))
+            && self.addresses.as_ref().is_none_or(|addresses| {
+                let (source, destination) = batch.addresses(tuple);
+                addresses.contains(source) || addresses.contains(destination)
+            })
+    }
+}
+
+/// Prints records as they come.
+struct Printer<'a, W: Write> {
+    out: W,
+    format: flows::FlowsFormat,
+    wanted: Wanted<'a>,
+    path: String,
+    file: u32,
+    left: u64,
+    faults: FaultTally,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Printer<'_, W> {
+    /// The faults; a reader that has gone away is no error.
+    fn finish(mut self) -> Result<FaultTally> {
+        let result = self.failed.take().map_or_else(|| self.out.flush(), Err);
+        match result {
+            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::Write { path: "standard output".into(), source })
+            }
+            _ => Ok(self.faults),
+        }
+    }
+}
+
+impl<W: Write> Sink for Printer<'_, W> {
+    fn record(&mut self, batch: &RecordBatch) {
+        for tuple in &batch.tuples {
+            if self.failed.is_some() || self.left == 0 {
+                return;
+            }
+            if self.wanted.keeps(batch, tuple) {
+                self.left -= 1;
+                self.failed = write_flow(&mut self.out, batch, tuple, &self.path, self.format).err();
+            }
+        }
+    }
+
+    fn fault(&mut self, offset: u64, kind: FaultKind, detail: String) {
+        self.faults.add(self.file, offset, kind, detail);
+    }
+}
