@@ -16,19 +16,33 @@ const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     if !(0.0..=100.0).contains(&args.min_coverage) {
-        let message = format!("--min-coverage: expected 0 to 100 percent, found {}", args.min_coverage);
+        let message = format!(
+            "--min-coverage: expected 0 to 100 percent, found {}",
+            args.min_coverage
+        );
         return Err(Error::Usage { message });
     }
     if args.max_groups < 256 {
-        let message = format!("--max-groups: expected at least 256, found {}", args.max_groups);
+        let message = format!(
+            "--max-groups: expected at least 256, found {}",
+            args.max_groups
+        );
         return Err(Error::Usage { message });
     }
     let stated = run::environment(&args.environment)?;
-    let profile = args.profile.as_deref().or(stated.profile.as_deref()).unwrap_or(DEFAULT_PROFILE).to_owned();
+    let profile = args
+        .profile
+        .as_deref()
+        .or(stated.profile.as_deref())
+        .unwrap_or(DEFAULT_PROFILE)
+        .to_owned();
     let catalogue = run::catalogue(&[&profile])?;
     let basis = run::basis(&catalogue, &profile, &args.service_tags)?;
     let logs = run::logs(&args.logs, &stated.environment)?;
-    let limits = TallyLimits { groups: args.max_groups, records: args.max_records };
+    let limits = TallyLimits {
+        groups: args.max_groups,
+        records: args.max_records,
+    };
     let progress = !args.quiet && std::io::stderr().is_terminal();
     let read = run::read(&logs, stated, &basis, limits, progress)?;
     let audit = audit(&AuditInput {
@@ -45,21 +59,38 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         Format::Json => report::json::render(&audit),
         Format::Text => {
             let colour = colours(args.color, args.output.is_some());
-            report::text::render(&audit, &TextOptions { colour, all: args.all, ..TextOptions::default() })
+            report::text::render(
+                &audit,
+                &TextOptions {
+                    colour,
+                    all: args.all,
+                    ..TextOptions::default()
+                },
+            )
         }
     };
     output::write(args.output.as_deref(), text.as_bytes())?;
-    Ok(status(&audit, args, read.facts.faults.kinds().map(|(kind, _)| kind)))
+    Ok(status(
+        &audit,
+        args,
+        read.facts.faults.kinds().map(|(kind, _)| kind),
+    ))
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
 fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = FaultKind>) -> Status {
     if audit.input.flow_files == 0 {
-        tell("error", "no flow record was read: the faults in the report say what was found instead");
+        tell(
+            "error",
+            "no flow record was read: the faults in the report say what was found instead",
+        );
         return Status::Incomplete;
     }
     if faults.any(FaultKind::is_unreadable_input) {
-        tell("error", "some input could not be read: the faults in the report say which");
+        tell(
+            "error",
+            "some input could not be read: the faults in the report say which",
+        );
         return Status::Incomplete;
     }
     let worst = audit.findings.iter().map(|finding| finding.severity).max();
@@ -68,7 +99,13 @@ fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = Faul
     }
     let covered = audit.input.coverage.per_mille as f64 / 10.0;
     if args.min_coverage > 0.0 && covered < args.min_coverage {
-        tell("error", &format!("coverage is {covered:.1} %, below --min-coverage {}", args.min_coverage));
+        tell(
+            "error",
+            &format!(
+                "coverage is {covered:.1} %, below --min-coverage {}",
+                args.min_coverage
+            ),
+        );
         return Status::Inconclusive;
     }
     Status::Quiet

@@ -9,13 +9,25 @@ use crate::error::Result;
 use crate::tally::TallyLimits;
 
 pub(super) fn run(args: &InitArgs) -> Result<Status> {
-    let stated = run::Stated { assumed: true, ..run::Stated::default() };
+    let stated = run::Stated {
+        assumed: true,
+        ..run::Stated::default()
+    };
     let catalogue = run::catalogue(&[&args.profile])?;
     let basis = run::basis(&catalogue, &args.profile, &[])?;
     let logs = run::logs(&args.logs, &stated.environment)?;
-    let read = run::read(&logs, stated, &basis, TallyLimits::default(), std::io::stderr().is_terminal())?;
+    let read = run::read(
+        &logs,
+        stated,
+        &basis,
+        TallyLimits::default(),
+        std::io::stderr().is_terminal(),
+    )?;
     if read.facts.read.flow_files == 0 {
-        tell("error", "no flow record was read, so there is nothing to write down");
+        tell(
+            "error",
+            "no flow record was read, so there is nothing to write down",
+        );
         return Ok(Status::Incomplete);
     }
     let mut remarks = read.assumptions;

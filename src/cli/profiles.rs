@@ -15,7 +15,10 @@ pub(super) fn run(args: ProfilesArgs) -> Result<Status> {
         ProfilesVerb::Lint { profiles } => check(&profiles),
         ProfilesVerb::Diff { before, after } => {
             let catalogue = run::catalogue(&[&before, &after])?;
-            print(&text::diff(&diff::diff(catalogue.get(&before)?, catalogue.get(&after)?)))
+            print(&text::diff(&diff::diff(
+                catalogue.get(&before)?,
+                catalogue.get(&after)?,
+            )))
         }
     }
 }
@@ -29,6 +32,12 @@ fn check(names: &[String]) -> Result<Status> {
         messages.extend(lint::lint(catalogue.get(name)?, &catalogue));
     }
     print(&text::lint(&messages))?;
-    let failed = messages.iter().any(|message| message.severity == lint::Severity::Error);
-    Ok(if failed { Status::Findings } else { Status::Quiet })
+    let failed = messages
+        .iter()
+        .any(|message| message.severity == lint::Severity::Error);
+    Ok(if failed {
+        Status::Findings
+    } else {
+        Status::Quiet
+    })
 }

@@ -38,14 +38,29 @@ const DEFAULT_CONFIG: &str = "nsgaudit.toml";
 pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
     if let Some(vnet) = &args.vnet {
         let (environment, remarks) = environment::vnet::read(vnet, args.vnet_name.as_deref())?;
-        return Ok(Stated { environment, remarks, ..Stated::default() });
+        return Ok(Stated {
+            environment,
+            remarks,
+            ..Stated::default()
+        });
     }
     let default = Path::new(DEFAULT_CONFIG);
-    match args.config.as_deref().or_else(|| default.exists().then_some(default)) {
-        None => Ok(Stated { assumed: true, ..Stated::default() }),
+    match args
+        .config
+        .as_deref()
+        .or_else(|| default.exists().then_some(default))
+    {
+        None => Ok(Stated {
+            assumed: true,
+            ..Stated::default()
+        }),
         Some(path) => {
             let config = crate::config::read(path)?;
-            Ok(Stated { environment: config.environment, profile: config.profile, ..Stated::default() })
+            Ok(Stated {
+                environment: config.environment,
+                profile: config.profile,
+                ..Stated::default()
+            })
         }
     }
 }
@@ -66,45 +81,92 @@ pub(super) fn logs(args: &LogArgs, environment: &Environment) -> Result<Logs> {
         since: time("--since", args.since.as_deref())?,
         until: time("--until", args.until.as_deref())?,
         nsg: args.nsg.clone(),
-        mac: args.mac.iter().map(|text| mac(text)).collect::<Result<_>>()?,
+        mac: args
+            .mac
+            .iter()
+            .map(|text| mac(text))
+            .collect::<Result<_>>()?,
         subnet: subnet(&args.subnet, environment)?,
     };
-    let options = PlanOptions { since: narrow.since, until: narrow.until, nsg: narrow.nsg.clone(), mac: narrow.mac.clone() };
+    let options = PlanOptions {
+        since: narrow.since,
+        until: narrow.until,
+        nsg: narrow.nsg.clone(),
+        mac: narrow.mac.clone(),
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let threads = args.threads.unwrap_or(cores);
     if threads == 0 || threads > 1_024 {
-        return Err(Error::Usage { message: format!("--threads: expected 1 to 1024, found {threads}") });
+        return Err(Error::Usage {
+            message: format!("--threads: expected 1 to 1024, found {threads}"),
+        });
     }
     if args.max_record < 1_024 || args.max_record > 1 << 30 {
-        return Err(Error::Usage { message: format!("--max-record: expected 1024 to 1073741824 bytes, found {}", args.max_record) });
+        return Err(Error::Usage {
+            message: format!(
+                "--max-record: expected 1024 to 1073741824 bytes, found {}",
+                args.max_record
+            ),
+        });
     }
     let mut open = input::Limits::default();
     if args.max_inflated > 0 {
         open.inflate_bytes = args.max_inflated;
     }
-    let level = if args.scalar { Level::Scalar } else { Level::best() };
+    let level = if args.scalar {
+        Level::Scalar
+    } else {
+        Level::best()
+    };
     let plan = Plan::new(&args.logs, &options)?;
-    Ok(Logs { plan, narrow, reading: Reading { threads, level, scan: Limits { record: args.max_record }, open } })
+    Ok(Logs {
+        plan,
+        narrow,
+        reading: Reading {
+            threads,
+            level,
+            scan: Limits {
+                record: args.max_record,
+            },
+            open,
+        },
+    })
 }
 
 fn time(option: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
     let Some(text) = text else { return Ok(None) };
     let parsed = Timestamp::parse(text);
-    let message = || format!("{option}: expected a time such as 2026-01-05T14:00:00Z or 2026-01-05, found {text:?}");
-    parsed.map(Some).ok_or_else(|| Error::Usage { message: message() })
+    let message = || {
+        format!(
+            "{option}: expected a time such as 2026-01-05T14:00:00Z or 2026-01-05, found {text:?}"
+        )
+    };
+    parsed
+        .map(Some)
+        .ok_or_else(|| Error::Usage { message: message() })
 }
 
 fn mac(text: &str) -> Result<Mac> {
-    Mac::parse(text.as_bytes())
-        .ok_or_else(|| Error::Usage { message: format!("--mac: expected twelve hexadecimal digits, found {text:?}") })
+    Mac::parse(text.as_bytes()).ok_or_else(|| Error::Usage {
+        message: format!("--mac: expected twelve hexadecimal digits, found {text:?}"),
+    })
 }
 
 fn subnet(texts: &[String], environment: &Environment) -> Result<Option<PrefixSet>> {
     let mut union = PrefixSet::empty();
     for text in texts {
-        let named = environment.subnets.iter().find(|subnet| subnet.name.eq_ignore_ascii_case(text));
-        let addresses = named.map(|subnet| subnet.prefixes.clone()).or_else(|| prefix::parse_prefix(text).map(|prefix| PrefixSet::new([prefix])));
-        let message = || format!("--subnet: expected a prefix such as 10.0.0.0/27 or the name of a subnet of the environment, found {text:?}");
+        let named = environment
+            .subnets
+            .iter()
+            .find(|subnet| subnet.name.eq_ignore_ascii_case(text));
+        let addresses = named
+            .map(|subnet| subnet.prefixes.clone())
+            .or_else(|| prefix::parse_prefix(text).map(|prefix| PrefixSet::new([prefix])));
+        let message = || {
+            format!(
+                "--subnet: expected a prefix such as 10.0.0.0/27 or the name of a subnet of the environment, found {text:?}"
+            )
+        };
         union = union.union(&addresses.ok_or_else(|| Error::Usage { message: message() })?);
     }
     Ok((!texts.is_empty()).then_some(union))
@@ -121,19 +183,43 @@ pub(super) struct Basis<'a> {
 }
 
 /// The profile and the tags.
-pub(super) fn basis<'a>(catalogue: &'a Catalogue, profile: &str, tags: &[std::path::PathBuf]) -> Result<Basis<'a>> {
+pub(super) fn basis<'a>(
+    catalogue: &'a Catalogue,
+    profile: &str,
+    tags: &[std::path::PathBuf],
+) -> Result<Basis<'a>> {
     let profile = catalogue.get(profile)?;
-    let tags = if tags.is_empty() { ServiceTags::embedded() } else { ServiceTags::from_files(tags)? };
+    let tags = if tags.is_empty() {
+        ServiceTags::embedded()
+    } else {
+        ServiceTags::from_files(tags)?
+    };
     if tags.editions.len() > MOST_EDITIONS {
-        return Err(Error::Usage { message: format!("--service-tags: expected at most {MOST_EDITIONS} files, found {}", tags.editions.len()) });
+        return Err(Error::Usage {
+            message: format!(
+                "--service-tags: expected at most {MOST_EDITIONS} files, found {}",
+                tags.editions.len()
+            ),
+        });
     }
-    let included = catalogue.with_includes(profile).into_iter().filter(|included| included.name != profile.name).collect();
-    Ok(Basis { profile, included, tags })
+    let included = catalogue
+        .with_includes(profile)
+        .into_iter()
+        .filter(|included| included.name != profile.name)
+        .collect();
+    Ok(Basis {
+        profile,
+        included,
+        tags,
+    })
 }
 
 /// The catalogue, with the user's file where `name` is one.
 pub(super) fn catalogue(names: &[&str]) -> Result<Catalogue> {
-    let files: Vec<_> = names.iter().filter(|name| name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR)).collect();
+    let files: Vec<_> = names
+        .iter()
+        .filter(|name| name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR))
+        .collect();
     Catalogue::with_files(&files)
 }
 
@@ -148,30 +234,71 @@ pub(super) struct Read {
 }
 
 /// Reads the logs.
-pub(super) fn read(logs: &Logs, stated: Stated, basis: &Basis<'_>, limits: TallyLimits, progress: bool) -> Result<Read> {
-    let rows = || std::iter::once(&basis.profile).chain(&basis.included).flat_map(|profile| &profile.rows).chain(&stated.environment.requirements);
+pub(super) fn read(
+    logs: &Logs,
+    stated: Stated,
+    basis: &Basis<'_>,
+    limits: TallyLimits,
+    progress: bool,
+) -> Result<Read> {
+    let rows = || {
+        std::iter::once(&basis.profile)
+            .chain(&basis.included)
+            .flat_map(|profile| &profile.rows)
+            .chain(&stated.environment.requirements)
+    };
     let terms = terms_of(rows());
     let ports = NamedPorts::new(rows().map(|row| &row.ports));
     let too_many = |message| Error::Usage { message };
-    let counted_by = Partition::new(&stated.environment, stated.assumed, &terms, &basis.tags).map_err(too_many)?;
-    let editions: Vec<i64> = basis.tags.editions.iter().map(|edition| edition.date.0).collect();
+    let counted_by = Partition::new(&stated.environment, stated.assumed, &terms, &basis.tags)
+        .map_err(too_many)?;
+    let editions: Vec<i64> = basis
+        .tags
+        .editions
+        .iter()
+        .map(|edition| edition.date.0)
+        .collect();
     let gathered = gather(logs, &counted_by, &editions, &ports, limits, progress)?;
     if !stated.assumed {
         let facts = gathered.finish(&counted_by, &counted_by);
-        return Ok(Read { environment: stated.environment, assumptions: stated.remarks, facts });
+        return Ok(Read {
+            environment: stated.environment,
+            assumptions: stated.remarks,
+            facts,
+        });
     }
     let (environment, assumptions) = environment::assume(&gathered.coverage.interfaces);
     let partition = Partition::new(&environment, true, &terms, &basis.tags).map_err(too_many)?;
     let facts = gathered.finish(&counted_by, &partition);
-    Ok(Read { environment, assumptions, facts })
+    Ok(Read {
+        environment,
+        assumptions,
+        facts,
+    })
 }
 
 /// Reads the logs into a tally, with a progress bar where wanted.
-pub(super) fn gather(logs: &Logs, partition: &Partition, editions: &[i64], ports: &NamedPorts, limits: TallyLimits, progress: bool) -> Result<Gathered> {
+pub(super) fn gather(
+    logs: &Logs,
+    partition: &Partition,
+    editions: &[i64],
+    ports: &NamedPorts,
+    limits: TallyLimits,
+    progress: bool,
+) -> Result<Gathered> {
     let bytes = Arc::new(AtomicU64::new(0));
     let mut bar = Progress::new(None, progress);
     bar.watch(Arc::clone(&bytes));
-    let tally = || Shared::new(partition, editions.to_vec(), ports, &logs.narrow, logs.reading.threads, limits);
+    let tally = || {
+        Shared::new(
+            partition,
+            editions.to_vec(),
+            ports,
+            &logs.narrow,
+            logs.reading.threads,
+            limits,
+        )
+    };
     let gathered = pipeline::run(&logs.plan, &logs.reading, &tally, &bytes);
     bar.finish();
     gathered
