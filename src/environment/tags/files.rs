@@ -142,7 +142,6 @@ mod tests {
             "tags.json",
             "tags_20251399.json",
             "tags_120251109.json",
-            
             "tags.json=",
             "",
         ] {
