@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::args::{AuditArgs, FailOn, Format};
-use super::{Status, colours, output, run, tell};
+use super::{Status, colours, output, setup, tell};
 use crate::audit::{Audit, AuditInput, Severity, audit};
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
@@ -29,22 +29,22 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         );
         return Err(Error::Usage { message });
     }
-    let stated = run::environment(&args.environment)?;
+    let stated = setup::environment(&args.environment)?;
     let profile = args
         .profile
         .as_deref()
         .or(stated.profile.as_deref())
         .unwrap_or(DEFAULT_PROFILE)
         .to_owned();
-    let catalogue = run::catalogue(&[&profile])?;
-    let basis = run::basis(&catalogue, &profile, &args.service_tags)?;
-    let logs = run::logs(&args.logs, &stated.environment)?;
+    let catalogue = setup::catalogue(&[&profile])?;
+    let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
+    let logs = setup::logs(&args.logs, &stated.environment)?;
     let limits = TallyLimits {
         groups: args.max_groups,
         records: args.max_records,
     };
     let progress = !args.quiet && std::io::stderr().is_terminal();
-    let read = run::read(&logs, stated, &basis, limits, progress)?;
+    let read = setup::read(&logs, stated, &basis, limits, progress)?;
     let audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::atomic::AtomicU64;
 
 use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat};
-use super::{Status, run, tell};
+use super::{Status, setup, tell};
 use crate::error::{Error, Result};
 use crate::fault::{FaultKind, FaultTally};
 use crate::flowlog::{RecordBatch, Scanner, Segment, Sink, Tuple};
@@ -14,8 +14,8 @@ use crate::report::flows::{self, write_flow};
 use crate::tally::Narrow;
 
 pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
-    let stated = run::environment(&args.environment)?;
-    let logs = run::logs(&args.logs, &stated.environment)?;
+    let stated = setup::environment(&args.environment)?;
+    let logs = setup::logs(&args.logs, &stated.environment)?;
     let wanted = Wanted::new(args, &logs.narrow)?;
     let format = match args.format {
         FlowsFormat::Jsonl => flows::FlowsFormat::JsonLines,
@@ -28,7 +28,7 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
         path: String::new(),
         file: 0,
         left: args.limit.unwrap_or(u64::MAX),
-        faults: logs.plan.faults().clone(),
+        faults: FaultTally::default(),
         failed: flows::write_header(&mut io::stdout().lock(), format).err(),
     };
     let mut scanner = Scanner::new(logs.reading.level, logs.reading.scan);

@@ -3,20 +3,20 @@
 use std::io::IsTerminal as _;
 
 use super::args::InitArgs;
-use super::{Status, output, run, tell};
+use super::{Status, output, setup, tell};
 use crate::environment;
 use crate::error::Result;
 use crate::tally::TallyLimits;
 
 pub(super) fn run(args: &InitArgs) -> Result<Status> {
-    let stated = run::Stated {
+    let stated = setup::Stated {
         assumed: true,
-        ..run::Stated::default()
+        ..setup::Stated::default()
     };
-    let catalogue = run::catalogue(&[&args.profile])?;
-    let basis = run::basis(&catalogue, &args.profile, &[])?;
-    let logs = run::logs(&args.logs, &stated.environment)?;
-    let read = run::read(
+    let catalogue = setup::catalogue(&[&args.profile])?;
+    let basis = setup::basis(&catalogue, &args.profile, &[])?;
+    let logs = setup::logs(&args.logs, &stated.environment)?;
+    let read = setup::read(
         &logs,
         stated,
         &basis,

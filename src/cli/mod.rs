@@ -8,7 +8,7 @@ mod init;
 pub mod output;
 mod profiles;
 pub mod progress;
-mod run;
+mod setup;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;

@@ -37,10 +37,10 @@ const DEFAULT_CONFIG: &str = "nsgaudit.toml";
 /// Reads what states the environment.
 pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
     if let Some(vnet) = &args.vnet {
-        let (environment, remarks) = environment::vnet::read(vnet, args.vnet_name.as_deref())?;
+        let vnet = environment::vnet::read(vnet, args.vnet_name.as_deref())?;
         return Ok(Stated {
-            environment,
-            remarks,
+            environment: vnet.environment,
+            remarks: vnet.remarks,
             ..Stated::default()
         });
     }
@@ -55,7 +55,7 @@ pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
             ..Stated::default()
         }),
         Some(path) => {
-            let config = crate::config::read(path)?;
+            let config = crate::config::Config::read(path)?;
             Ok(Stated {
                 environment: config.environment,
                 profile: config.profile,
