@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod catalogue;
 pub mod classify;
+pub mod config;
 pub mod environment;
 pub mod error;
 pub mod fault;
