@@ -188,7 +188,6 @@ fn subnets(
 }
 
 /// The profile, and what is stated of the service.
-#[expect(clippy::type_complexity, reason = "read once, right above")]
 fn service(
     keys: BTreeMap<String, Spanned<Value>>,
 ) -> std::result::Result<(Option<String>, BTreeMap<String, String>), Wrong> {
@@ -227,8 +226,8 @@ fn prefixes(texts: &Texts) -> std::result::Result<PrefixSet, Wrong> {
 
 /// Number of the line that holds a byte.
 fn line(text: &str, at: usize) -> usize {
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    before.iter().filter(|&&byte| byte == b'\n').count() + 1
+    let before = text.get(..at).unwrap_or_default();
+    before.matches('\n').count() + 1
 }
 
 /// A message that quotes the file, its control characters escaped.

@@ -186,12 +186,12 @@ fn what_is_written_for_a_first_time_explains_itself() {
     }
     assert_eq!(parse(&text).unwrap().profile.as_deref(), Some("ise"));
     // Its examples are right once their comment signs are taken away.
-    let examples: String = text
+    let examples: Vec<_> = text
         .lines()
         .filter(|line| line.contains(" = ") || line.contains('['))
-        .map(|line| format!("{}\n", line.trim_start_matches("# ")))
+        .map(|line| line.trim_start_matches("# "))
         .collect();
-    let config = parse(&examples).unwrap();
+    let config = parse(&examples.join("\n")).unwrap();
     assert_eq!(config.environment.requirements[0].id, "sftp");
     assert_eq!(config.environment.stated["run-history"], "true");
 }

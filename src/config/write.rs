@@ -1,7 +1,5 @@
 //! An environment as `nsgaudit.toml`, for `nsgaudit init`: what is known, and what to correct.
 
-use std::fmt::Write as _;
-
 use super::requirement;
 use crate::environment::Environment;
 use crate::environment::text::prefixes;
@@ -180,10 +178,7 @@ fn string(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\u{:04X}", c as u32);
-            }
+            c if c.is_control() => quoted.extend(format!("\\u{:04X}", c as u32).chars()),
             c => quoted.push(c),
         }
     }
