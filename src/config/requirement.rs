@@ -178,7 +178,13 @@ pub(super) fn texts(row: &Row) -> Vec<(&'static str, Vec<String>)> {
     let ports = if row.ports.is_any() {
         vec!["*".to_owned()]
     } else {
-        let range = |&(low, high): &(u16, u16)| format!("{low}-{high}");
+        let range = |&(low, high): &(u16, u16)| {
+            if low == high {
+                low.to_string()
+            } else {
+                format!("{low}-{high}")
+            }
+        };
         row.ports.ranges().iter().map(range).collect()
     };
     vec![
