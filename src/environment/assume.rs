@@ -77,7 +77,8 @@ fn widest(address: IpAddr) -> IpNet {
 }
 
 /// Cuts a block in halves while that tells apart what was logged under different targets. A half
-/// without addresses is left away only if the other half is cut further.
+/// without addresses is left away only if the other half is cut further: otherwise the block stays
+/// whole, so that its neighbours that were not logged stay inside.
 fn cut(block: Ipv4Net, logged: &Logged) -> Vec<Ipv4Net> {
     let length = block.prefix_len() + 1;
     let halves: Vec<Ipv4Net> = match block.subnets(length) {
@@ -116,7 +117,6 @@ fn apart(first: &Logged, second: &Logged) -> bool {
     !first.is_empty() && !second.is_empty() && first.is_disjoint(&second)
 }
 
-/// A lone half keeps its block, so that what was not logged beside it is not left out.
 fn subnet(prefix: IpNet) -> Subnet {
     Subnet {
         name: prefix.to_string(),

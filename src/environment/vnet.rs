@@ -163,7 +163,7 @@ fn networks(document: &Value) -> Vec<Object<'_>> {
 }
 
 fn vnet(object: Object<'_>, source: &str) -> std::result::Result<Vnet, String> {
-    let name = object.text("name").unwrap_or_default().to_owned();
+    let name = object.text("name").unwrap_or_default().into_owned();
     let place = |message| format!("virtual network {name:?}: {message}");
     let mut remarks = Vec::new();
     let mut environment = Environment {
@@ -183,10 +183,28 @@ fn vnet(object: Object<'_>, source: &str) -> std::result::Result<Vnet, String> {
         return Err(place(message));
     }
     environment.subnets.sort();
+    remarks.extend(unsure(&environment));
     Ok(Vnet {
-        id: object.text("id").unwrap_or_default().to_owned(),
+        id: object.text("id").unwrap_or_default().into_owned(),
         environment,
         remarks,
+    })
+}
+
+/// Subnets that are audited although nothing says that they belong to the service.
+fn unsure(environment: &Environment) -> Option<String> {
+    let unsure: Vec<&str> = environment
+        .subnets
+        .iter()
+        .filter(|subnet| subnet.audited && subnet.role.is_empty())
+        .map(|subnet| subnet.name.as_str())
+        .collect();
+    (!unsure.is_empty()).then(|| {
+        format!(
+            "subnets without a delegation are audited: {}; `audited = false` for those that do \
+             not belong to the service, and `role` for those that do",
+            list(&unsure)
+        )
     })
 }
 
@@ -217,8 +235,8 @@ fn space(value: &Value) -> std::result::Result<PrefixSet, String> {
 fn peered(object: Object<'_>, remarks: &mut Vec<String>) -> std::result::Result<PrefixSet, String> {
     let mut peered = PrefixSet::empty();
     for peering in objects(object.get("virtualNetworkPeerings")) {
-        let name = peering.text("name").unwrap_or("without a name");
-        let state = peering.text("peeringState").unwrap_or("Connected");
+        let name = peering.text("name").unwrap_or("without a name".into());
+        let state = peering.text("peeringState").unwrap_or("Connected".into());
         if !state.eq_ignore_ascii_case("Connected") {
             remarks.push(format!(
                 "peering {name} is {state}, not Connected: its space is left out"

@@ -79,18 +79,12 @@ pub(super) fn parse(json: &[u8]) -> Result<Document, String> {
 }
 
 fn tag(raw: RawTag) -> Result<(String, Vec<IpNet>), String> {
-    let prefixes: Result<Vec<_>, String> = raw
-        .properties
-        .address_prefixes
-        .iter()
-        .map(|text| {
-            parse_prefix(text).ok_or_else(|| {
-                format!(
-                    "tag {:?}: expected an address prefix such as 192.0.2.0/24, found {text:?}",
-                    raw.name
-                )
-            })
-        })
-        .collect();
-    Ok((raw.name.clone(), prefixes?))
+    let RawTag { name, properties } = raw;
+    let mut prefixes = Vec::with_capacity(properties.address_prefixes.len());
+    for text in properties.address_prefixes {
+        prefixes.push(parse_prefix(&text).ok_or_else(|| {
+            format!("tag {name:?}: expected an address prefix such as 192.0.2.0/24, found {text:?}")
+        })?);
+    }
+    Ok((name, prefixes))
 }

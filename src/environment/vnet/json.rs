@@ -1,5 +1,7 @@
 //! Azure's JSON, whose fields are flat or under `properties`, in camel or Pascal case.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// An object of a document.
@@ -14,9 +16,14 @@ impl<'a> Object<'a> {
         found.filter(|value| !value.is_null())
     }
 
-    /// A text.
-    pub(super) fn text(self, key: &str) -> Option<&'a str> {
-        self.get(key)?.as_str()
+    /// A text, its control characters escaped: names end up in reports and terminals.
+    pub(super) fn text(self, key: &str) -> Option<Cow<'a, str>> {
+        let text = self.get(key)?.as_str()?;
+        Some(if text.contains(char::is_control) {
+            text.escape_default().to_string().into()
+        } else {
+            text.into()
+        })
     }
 
     /// The texts of a list, or one text.

@@ -1,5 +1,7 @@
 //! Subnets of a virtual network: prefixes, and what their delegations and names tell of them.
 
+use std::borrow::Cow;
+
 use super::super::Subnet;
 use super::super::text::parse_prefix;
 use super::json::{Object, objects};
@@ -14,17 +16,16 @@ const ROLES: [(&str, &str); 4] = [
 ];
 
 /// Subnets whose name Azure prescribes, for services that are not audited.
-const PLATFORM: [&str; 6] = [
+const PLATFORM: [&str; 5] = [
     "azurebastionsubnet",
     "azurefirewallmanagementsubnet",
     "azurefirewallsubnet",
     "gatewaysubnet",
     "routeserversubnet",
-    "bastionsubnet",
 ];
 
 /// Words in a name that tell a role.
-const HINTS: [(&str, &str); 11] = [
+const HINTS: [(&str, &str); 9] = [
     ("redis", "redis"),
     ("rediscache", "redis"),
     ("ase", "ase"),
@@ -32,8 +33,6 @@ const HINTS: [(&str, &str); 11] = [
     ("apim", "apim"),
     ("apimanagement", "apim"),
     ("apimgmt", "apim"),
-    ("logicapps", "compute"),
-    ("compute", "compute"),
     ("sqlmi", "mi"),
     ("managedinstance", "mi"),
 ];
@@ -52,9 +51,9 @@ fn subnet(object: Object<'_>, remarks: &mut Vec<String>) -> Result<Subnet, Strin
         .flat_map(|key| object.texts(key))
         .map(|text| parse_prefix(text).map_err(|message| format!("subnet {name:?}: {message}")))
         .collect();
-    let (role, audited) = judge(name, &delegations(object), remarks);
+    let (role, audited) = judge(&name, &delegations(object), remarks);
     Ok(Subnet {
-        name: name.to_owned(),
+        name: name.into_owned(),
         prefixes: PrefixSet::new(prefixes?),
         role: role.to_owned(),
         audited,
@@ -62,14 +61,18 @@ fn subnet(object: Object<'_>, remarks: &mut Vec<String>) -> Result<Subnet, Strin
 }
 
 /// Services that the subnet is delegated to.
-fn delegations(object: Object<'_>) -> Vec<&str> {
+fn delegations(object: Object<'_>) -> Vec<Cow<'_, str>> {
     objects(object.get("delegations"))
         .filter_map(|delegation| delegation.text("serviceName"))
         .collect()
 }
 
 /// Role, and whether the subnet is audited.
-fn judge(name: &str, delegations: &[&str], remarks: &mut Vec<String>) -> (&'static str, bool) {
+fn judge(
+    name: &str,
+    delegations: &[Cow<'_, str>],
+    remarks: &mut Vec<String>,
+) -> (&'static str, bool) {
     if PLATFORM.contains(&name.to_lowercase().as_str()) {
         if name.eq_ignore_ascii_case("GatewaySubnet") {
             remarks.push(

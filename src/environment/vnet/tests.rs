@@ -63,10 +63,11 @@ fn subnets_have_roles_by_delegation_or_obvious_name() {
         "Microsoft.Web/serverFarms",
         "ise-apim is taken",
         "peering old is Disconnected",
+        "audited: ise-la4;",
     ] {
         assert!(remarks.contains(words), "{words}: {remarks}");
     }
-    assert_eq!(vnet.remarks.len(), 4, "{remarks}");
+    assert_eq!(vnet.remarks.len(), 5, "{remarks}");
 }
 
 #[test]
@@ -114,6 +115,15 @@ fn one_of_several_networks_is_named() {
         message.contains("\"spoke\", found a/hub, b/hub"),
         "{message}"
     );
+}
+
+#[test]
+fn names_cannot_command_the_terminal() {
+    let vnet = only(
+        r#"{"name": "a\u001b[2J", "addressSpace": {}, "subnets": [{"name": "\u001bb", "addressPrefix": "10.0.0.0/24"}]}"#,
+    );
+    assert_eq!(vnet.environment.name, "a\\u{1b}[2J");
+    assert_eq!(vnet.environment.subnets[0].name, "\\u{1b}b");
 }
 
 #[test]
