@@ -7,7 +7,7 @@ use super::lookup::{Intervals, Lookup, MOST_CLASSES};
 use crate::catalogue::{AddressTerm, Row};
 use crate::environment::{Environment, ServiceTags};
 use crate::net::PrefixSet;
-use crate::net::prefix::{self, Family};
+use crate::net::prefix::Family;
 
 /// The platform's addresses: health probes, DNS, agent; instance metadata.
 const PLATFORM: [&str; 2] = ["168.63.129.16", "169.254.169.254"];
@@ -341,6 +341,7 @@ impl Cutter {
 mod tests {
     use super::*;
     use crate::environment::Subnet;
+    use crate::net::prefix;
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -72,8 +72,9 @@ impl Groups {
         self.level
     }
 
-    /// Adds counts.
-    pub(crate) fn add(&mut self, addition: &Addition) {
+    /// Adds counts. The time of the group's last sample, where it has all it can have: later tuples
+    /// are none.
+    pub(crate) fn add(&mut self, addition: &Addition) -> Option<i64> {
         let minutes = (
             addition.totals.first.div_euclid(60_000),
             addition.totals.last.div_euclid(60_000),
@@ -86,7 +87,9 @@ impl Groups {
         let bucket = addition.bucket >> (shift - addition.shift.min(shift));
         cell.add_bucket(bucket, shift, addition.totals.flows);
         add_totals(&mut cell.totals, &addition.totals);
+        let last_sample = cell.samples.get(SAMPLES - 1).map(|sample| sample.time);
         self.fit();
+        last_sample
     }
 
     /// Offers a sample for a group that has counts.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::coverage::Interfaces;
 use super::facts::{ReadTotals, Sample};
 use super::key::{BlocksV6, Flags, NamedPorts, Place};
-use super::local::{Count, Local, Slot};
+use super::local::{Amounts, Local, Spot};
 use super::narrow::Narrow;
 use super::rules::{RecentRules, Rules};
 use super::seen::Seen;
@@ -108,7 +108,8 @@ impl<'a> Shared<'a> {
 pub struct Worker<'a> {
     shared: &'a Shared<'a>,
     number: usize,
-    local: Box<Local>,
+    /// Taken while a record is counted.
+    local: Option<Box<Local>>,
     /// Made when the first duplicate is met.
     duplicates: Option<Box<Local>>,
     recent: RecentRules,
@@ -121,7 +122,8 @@ pub struct Worker<'a> {
     file: FileNotes,
     file_number: u32,
     hour: Option<i64>,
-    last_local: Option<(u64, IpAddr)>,
+    /// Group and own address (IPv4) of the tuple before.
+    last_local: Option<(u16, u32)>,
 }
 
 impl FileNotes {
@@ -163,7 +165,7 @@ impl<'a> Worker<'a> {
         Self {
             shared,
             number,
-            local: Box::new(Local::new()),
+            local: None,
             duplicates: None,
             recent: RecentRules::new(),
             rules: Vec::new(),
@@ -196,10 +198,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Puts the worker's part to the others'.
-    pub fn finish(mut self) {
+    pub fn finish(self) {
         lock(&self.shared.seen).begin(self.number, None);
         let mut parts = lock(&self.shared.parts);
-        self.local.drain(&mut parts.counted);
+        if let Some(mut local) = self.local {
+            local.drain(&mut parts.counted);
+        }
         if let Some(mut duplicates) = self.duplicates {
             duplicates.drain(&mut parts.duplicates);
         }
@@ -311,107 +315,75 @@ impl<'a> Worker<'a> {
             .saturating_sub(1) as u8
     }
 
-    #[inline]
-    fn count_of(&mut self, batch: &RecordBatch, tuple: &Tuple) -> Count {
-        let (source, destination) = self.place(batch, tuple);
-        let (packets, bytes) = batch.counters(tuple);
-        let last = if tuple.bits.is_wide() {
-            batch.wide[tuple.source as usize].last
-        } else {
-            tuple.time
-        };
-        Count {
-            source,
-            destination,
-            port: tuple.destination_port,
-            rule: self.rules[tuple.group as usize],
-            protocol: tuple.protocol,
-            flags: Flags::new(tuple.bits, self.edition(tuple.time)),
-            time: tuple.time,
-            last,
-            flows: batch.flows(tuple),
-            packets,
-            bytes,
-        }
-    }
-
     /// Notes the interface's own address of a tuple.
     #[inline]
     fn note_local(&mut self, batch: &RecordBatch, tuple: &Tuple) {
-        let Some(mac) = batch.groups[tuple.group as usize].mac else {
-            return;
-        };
-        let (source, destination) = batch.addresses(tuple);
-        let local = if tuple.bits.direction() == Direction::Outbound {
-            source
+        let outbound = tuple.bits.direction() == Direction::Outbound;
+        let local = if outbound {
+            tuple.source
         } else {
-            destination
+            tuple.destination
         };
-        if self.last_local != Some((mac.0, local)) {
-            self.last_local = Some((mac.0, local));
-            self.interfaces.address(mac, local);
+        let seen = (tuple.group, local);
+        if self.last_local != Some(seen) || tuple.bits.is_wide() {
+            self.last_local = Some(seen);
+            let (source, destination) = batch.addresses(tuple);
+            if let Some(mac) = batch.groups[tuple.group as usize].mac {
+                self.interfaces
+                    .address(mac, if outbound { source } else { destination });
+            }
         }
     }
 
+    /// Counts a record's tuples; how many the user's filters left out.
     fn tally(&mut self, batch: &RecordBatch, duplicate: bool) -> u64 {
-        let mut local = if duplicate {
-            self.duplicates
-                .take()
-                .unwrap_or_else(|| Box::new(Local::new()))
+        let lent = if duplicate {
+            &mut self.duplicates
         } else {
-            std::mem::take(&mut self.local)
+            &mut self.local
         };
+        let mut local = lent.take().unwrap_or_else(|| Box::new(Local::new()));
+        let everything = self.shared.narrow.is_everything();
+        self.last_local = None;
         let mut filtered = 0;
-        let mut counts: [(u32, Slot, Count); BATCH] = [Default::default(); BATCH];
+        let mut spots = [(0u32, Spot::default()); BATCH];
         for (start, tuples) in (0u32..).step_by(BATCH).zip(batch.tuples.chunks(BATCH)) {
             let mut used = 0;
             for (number, tuple) in tuples.iter().enumerate() {
-                if !self.shared.narrow.is_everything()
-                    && !(self.kept[tuple.group as usize]
-                        && self.shared.narrow.keeps_tuple(batch, tuple))
-                {
+                if !(everything || self.keeps(batch, tuple)) {
                     filtered += 1;
                     continue;
                 }
                 self.note_local(batch, tuple);
-                let count = self.count_of(batch, tuple);
-                counts[used] = (start + number as u32, local.slot(&count), count);
+                let (source, destination) = self.place(batch, tuple);
+                let flags = Flags::new(tuple.bits, self.edition(tuple.time));
+                let rule = self.rules[tuple.group as usize];
+                spots[used] = (
+                    start + number as u32,
+                    local.spot(source, destination, rule, flags, tuple),
+                );
                 used += 1;
             }
-            for (number, slot, count) in &counts[..used] {
-                self.count(
-                    &mut local,
-                    batch,
-                    &batch.tuples[*number as usize],
-                    *slot,
-                    count,
-                    duplicate,
-                );
+            for (number, spot) in &spots[..used] {
+                let tuple = &batch.tuples[*number as usize];
+                let amounts = Amounts::of(batch, tuple);
+                match local.count(spot, tuple, &amounts) {
+                    Some(false) => {}
+                    Some(true) => local.sample(spot, tuple, sample(batch, tuple)),
+                    None => self.count_after_drain(&mut local, batch, tuple, spot, duplicate),
+                }
             }
         }
-        if duplicate {
-            self.duplicates = Some(local);
+        *if duplicate {
+            &mut self.duplicates
         } else {
-            self.local = local;
-        }
+            &mut self.local
+        } = Some(local);
         filtered
     }
 
-    #[inline]
-    fn count(
-        &mut self,
-        local: &mut Local,
-        batch: &RecordBatch,
-        tuple: &Tuple,
-        slot: Slot,
-        count: &Count,
-        duplicate: bool,
-    ) {
-        match local.count(slot, count) {
-            Some(false) => {}
-            Some(true) => local.sample(count, sample(batch, tuple)),
-            None => self.count_after_drain(local, batch, tuple, count, duplicate),
-        }
+    fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
+        self.kept[tuple.group as usize] && self.shared.narrow.keeps_tuple(batch, tuple)
     }
 
     #[cold]
@@ -420,7 +392,7 @@ impl<'a> Worker<'a> {
         local: &mut Local,
         batch: &RecordBatch,
         tuple: &Tuple,
-        count: &Count,
+        spot: &Spot,
         duplicate: bool,
     ) {
         let mut parts = lock(&self.shared.parts);
@@ -430,15 +402,14 @@ impl<'a> Worker<'a> {
             &mut parts.counted
         };
         local.drain(groups);
-        let slot = local.slot(count);
-        if let Some(wanted) = local.count(slot, count) {
-            if wanted {
-                local.sample(count, sample(batch, tuple));
-            }
-            return;
+        let amounts = Amounts::of(batch, tuple);
+        let wanted = local.count(spot, tuple, &amounts).unwrap_or_else(|| {
+            Local::add_directly(spot, tuple, &amounts, groups);
+            true
+        });
+        if wanted {
+            local.sample(spot, tuple, sample(batch, tuple));
         }
-        Local::add_directly(count, groups);
-        local.sample(count, sample(batch, tuple));
     }
 }
 
