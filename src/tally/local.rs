@@ -5,10 +5,10 @@
 //! made, hashed and prefetched for a batch of tuples before any is counted.
 
 use super::facts::{Sample, Totals};
-use super::key::{Flags, Key, Place};
+use super::key::{Flags, Key, NamedPorts, OTHER_PORTS, Place};
 use super::totals::{Addition, Groups};
 use crate::flowlog::tuple::fold;
-use crate::flowlog::{RecordBatch, Tuple};
+use crate::flowlog::{Bits, RecordBatch, Tuple};
 
 /// Places of the table. A power of two; 64 bytes each.
 const PLACES: usize = 1 << 14;
@@ -27,6 +27,7 @@ pub(crate) struct Spot {
     within: u32,
     place: u32,
     rule: u16,
+    port: u16,
     flags: u8,
     /// The width of buckets it was looked up for.
     shift: u8,
@@ -107,16 +108,24 @@ pub(crate) struct Local {
     sated: Vec<Option<(Key, i64)>>,
     /// Width of buckets: two to the power of this, in minutes.
     shift: u8,
+    /// The run's level of coarsening, as it was last seen: ports that it folds are folded here.
+    level: u8,
+    ports: NamedPorts,
 }
 
+/// Bit of an entry's flags: its port is folded.
+const FOLDED: u8 = 1 << 7;
+
 impl Local {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ports: &NamedPorts) -> Self {
         Self {
             entries: vec![Entry::default(); PLACES].into_boxed_slice(),
             used: Vec::with_capacity(MOST),
             samples: Vec::new(),
             sated: vec![None; SATED],
             shift: 0,
+            level: 0,
+            ports: ports.clone(),
         }
     }
 
@@ -132,9 +141,13 @@ impl Local {
     ) -> Spot {
         let bucket = (tuple.time as u64 / 60_000) as u32 >> self.shift;
         let within = (tuple.time - ((bucket as i64) << self.shift) * 60_000) as u32;
+        let denied = tuple.bits.0 & Bits::DENY != 0;
+        let folded = self.ports.folds(self.level, denied, tuple.destination_port);
+        let port = if folded { 0 } else { tuple.destination_port };
+        let flags = Flags(flags.0 | if folded { FOLDED } else { 0 });
         let a = (source.0 as u64) << 32 | destination.0 as u64;
         let b = (bucket as u64) << 32
-            | (tuple.destination_port as u64) << 16
+            | (port as u64) << 16
             | (tuple.protocol as u64) << 8
             | flags.0 as u64;
         let rule_mixed = (rule as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
@@ -152,6 +165,7 @@ impl Local {
             within,
             place,
             rule,
+            port,
             flags,
             shift,
         }
@@ -166,7 +180,7 @@ impl Local {
         }
         if spot.shift != self.shift {
             // The table was emptied, and its buckets widened, since.
-            let flags = Flags(spot.flags);
+            let flags = Flags(spot.flags & !FOLDED);
             let again = self.spot(
                 Place(spot.source),
                 Place(spot.destination),
@@ -186,7 +200,7 @@ impl Local {
                 & (entry.destination == spot.destination)
                 & (entry.bucket == spot.bucket)
                 & (entry.rule == spot.rule)
-                & (entry.port == tuple.destination_port)
+                & (entry.port == spot.port)
                 & (entry.protocol == tuple.protocol)
                 & (entry.flags == spot.flags);
             if same {
@@ -219,7 +233,7 @@ impl Local {
             destination: spot.destination,
             bucket: spot.bucket,
             rule: spot.rule,
-            port: tuple.destination_port,
+            port: spot.port,
             protocol: tuple.protocol,
             flags: spot.flags,
             first: u32::MAX,
@@ -247,6 +261,7 @@ impl Local {
             }
         }
         self.used.clear();
+        self.level = groups.level();
         self.shift = groups.shift().min(MOST_SHIFT);
     }
 
@@ -267,6 +282,14 @@ impl Local {
                 last_begin: (amounts.flows > 0).then_some(last),
             },
         });
+    }
+}
+
+fn port_of(port: u16, flags: u8) -> u32 {
+    if flags & FOLDED == 0 {
+        port as u32
+    } else {
+        OTHER_PORTS
     }
 }
 
@@ -296,10 +319,10 @@ impl Spot {
         Key {
             source: Place(self.source),
             destination: Place(self.destination),
-            port: tuple.destination_port as u32,
+            port: port_of(self.port, self.flags),
             rule: self.rule,
             protocol: tuple.protocol,
-            flags: Flags(self.flags),
+            flags: Flags(self.flags & !FOLDED),
         }
     }
 }
@@ -339,11 +362,11 @@ impl Entry {
 
     fn addition(&self, shift: u8) -> Addition {
         let start = ((self.bucket as i64) << shift) * 60_000;
-        let flags = Flags(self.flags);
+        let flags = Flags(self.flags & !FOLDED);
         let key = Key {
             source: Place(self.source),
             destination: Place(self.destination),
-            port: self.port as u32,
+            port: port_of(self.port, self.flags),
             rule: self.rule,
             protocol: self.protocol,
             flags,

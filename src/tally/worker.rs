@@ -26,6 +26,7 @@ pub struct Shared<'a> {
     /// Dates of the service tags' editions, ms, ascending.
     pub(super) editions: Vec<i64>,
     pub(super) narrow: &'a Narrow,
+    ports: &'a NamedPorts,
     pub(super) rules: Mutex<Rules>,
     pub(super) seen: Mutex<Seen>,
     pub(super) parts: Mutex<Parts>,
@@ -68,7 +69,7 @@ impl<'a> Shared<'a> {
     pub fn new(
         partition: &'a Partition,
         editions: Vec<i64>,
-        ports: &NamedPorts,
+        ports: &'a NamedPorts,
         narrow: &'a Narrow,
         workers: usize,
         limits: TallyLimits,
@@ -83,6 +84,7 @@ impl<'a> Shared<'a> {
             partition,
             editions,
             narrow,
+            ports,
             rules: Mutex::new(Rules::new()),
             seen: Mutex::new(Seen::new(workers, limits.records)),
             parts: Mutex::new(Parts {
@@ -342,7 +344,9 @@ impl<'a> Worker<'a> {
         } else {
             &mut self.local
         };
-        let mut local = lent.take().unwrap_or_else(|| Box::new(Local::new()));
+        let mut local = lent
+            .take()
+            .unwrap_or_else(|| Box::new(Local::new(&self.shared.ports)));
         let everything = self.shared.narrow.is_everything();
         self.last_local = None;
         let mut filtered = 0;
