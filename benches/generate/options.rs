@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// How it is called.
-pub const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 usage: generate (--out DIR | --single FILE | --files N --out DIR | --preset incident|healthy --out DIR)
   --format nsg1|nsg2|vnet4   default nsg2
   --size N[KiB|MiB|GiB]      default 16MiB
@@ -23,7 +23,7 @@ usage: generate (--out DIR | --single FILE | --files N --out DIR | --preset inci
 
 /// Log formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     Nsg1,
     Nsg2,
     Vnet4,
@@ -31,7 +31,7 @@ pub enum Format {
 
 /// Where the logs go.
 #[derive(Debug, Clone)]
-pub enum Layout {
+pub(crate) enum Layout {
     Azure(PathBuf),
     Single(PathBuf),
     Files(PathBuf, usize),
@@ -39,31 +39,31 @@ pub enum Layout {
 
 /// What to generate.
 #[derive(Debug, Clone)]
-pub struct Options {
-    pub layout: Layout,
-    pub format: Format,
-    pub size: u64,
-    pub nics: usize,
-    pub hours: i64,
-    pub minutes_an_hour: i64,
+pub(crate) struct Options {
+    pub(crate) layout: Layout,
+    pub(crate) format: Format,
+    pub(crate) size: u64,
+    pub(crate) nics: usize,
+    pub(crate) hours: i64,
+    pub(crate) minutes_an_hour: i64,
     /// Hours from one blob to the next.
-    pub stride: i64,
-    pub seed: u64,
+    pub(crate) stride: i64,
+    pub(crate) seed: u64,
     /// Hours since the epoch.
-    pub start: i64,
-    pub ipv6: u64,
-    pub scan: u64,
-    pub incident: Option<(i64, u16)>,
-    pub extras: bool,
-    pub hostile: bool,
-    pub pretty: bool,
-    pub truth: Option<PathBuf>,
-    pub environment: Option<PathBuf>,
+    pub(crate) start: i64,
+    pub(crate) ipv6: u64,
+    pub(crate) scan: u64,
+    pub(crate) incident: Option<(i64, u16)>,
+    pub(crate) extras: bool,
+    pub(crate) hostile: bool,
+    pub(crate) pretty: bool,
+    pub(crate) truth: Option<PathBuf>,
+    pub(crate) environment: Option<PathBuf>,
 }
 
 impl Options {
     /// Reads the command line.
-    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             layout: Layout::Azure(PathBuf::new()),
             format: Format::Nsg2,
@@ -177,17 +177,17 @@ impl Options {
     }
 
     /// Minutes with records, of all hours.
-    pub fn minutes(&self) -> i64 {
+    pub(crate) fn minutes(&self) -> i64 {
         self.hours * self.minutes_an_hour
     }
 
     /// Minutes from the start that an hour's blob has records of.
-    pub fn minutes_of(&self, hour: i64) -> std::ops::Range<i64> {
+    pub(crate) fn minutes_of(&self, hour: i64) -> std::ops::Range<i64> {
         let first = self.first_minute_of(hour);
         first..first + self.minutes_an_hour
     }
 
-    pub fn first_minute_of(&self, hour: i64) -> i64 {
+    pub(crate) fn first_minute_of(&self, hour: i64) -> i64 {
         hour * self.stride * 60
     }
 }
@@ -232,7 +232,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Year, month, day of a day since the epoch.
-pub fn date(days: i64) -> (i64, i64, i64) {
+pub(crate) fn date(days: i64) -> (i64, i64, i64) {
     let mut year = 1970 + days / 366;
     while self::days(year + 1, 1, 1) <= days {
         year += 1;

@@ -8,14 +8,14 @@ use super::options::Options;
 
 /// Splitmix64: small, seeded, good enough.
 #[derive(Debug, Clone)]
-pub struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,12 +24,12 @@ impl Rng {
     }
 
     /// Below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 32) * end as u64 >> 32) as usize
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (((self.next() >> 32) * end as u64) >> 32) as usize
     }
 
     /// Below `end`, small numbers far more often: a long tail.
-    pub fn skewed(&mut self, end: usize) -> usize {
+    pub(crate) fn skewed(&mut self, end: usize) -> usize {
         let one = self.below(end) as u64;
         let two = self.below(end) as u64;
         let three = self.below(end) as u64;
@@ -43,27 +43,27 @@ impl Rng {
 
 /// One tuple to be written.
 #[derive(Debug, Clone, Copy)]
-pub struct Flow {
+pub(crate) struct Flow {
     /// Milliseconds since the epoch.
-    pub time: i64,
-    pub source: u32,
-    pub destination: u32,
+    pub(crate) time: i64,
+    pub(crate) source: u32,
+    pub(crate) destination: u32,
     /// Whether both addresses are of the IPv6 subnet.
-    pub ipv6: bool,
-    pub source_port: u16,
-    pub destination_port: u16,
-    pub udp: bool,
-    pub outbound: bool,
-    pub denied: bool,
+    pub(crate) ipv6: bool,
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) udp: bool,
+    pub(crate) outbound: bool,
+    pub(crate) denied: bool,
     /// `B`, `C` or `E`.
-    pub state: u8,
-    pub packets: [u64; 2],
-    pub bytes: [u64; 2],
-    pub rule: usize,
+    pub(crate) state: u8,
+    pub(crate) packets: [u64; 2],
+    pub(crate) bytes: [u64; 2],
+    pub(crate) rule: usize,
 }
 
 /// Rules, as Azure logs them.
-pub const RULES: [&str; 16] = [
+pub(crate) const RULES: [&str; 16] = [
     "DefaultRule_AllowInternetOutBound",
     "DefaultRule_AllowVnetOutBound",
     "DefaultRule_AllowVnetInBound",
@@ -133,18 +133,18 @@ const SCANNED: [u16; 16] = [
 
 /// What was written, in all.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Truth {
-    pub tuples: u64,
-    pub flows: u64,
-    pub packets: [u64; 2],
-    pub bytes: [u64; 2],
-    pub denied: u64,
-    pub incident: u64,
-    pub incident_first: Option<i64>,
+pub(crate) struct Truth {
+    pub(crate) tuples: u64,
+    pub(crate) flows: u64,
+    pub(crate) packets: [u64; 2],
+    pub(crate) bytes: [u64; 2],
+    pub(crate) denied: u64,
+    pub(crate) incident: u64,
+    pub(crate) incident_first: Option<i64>,
 }
 
 impl Truth {
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let first = self
             .incident_first
             .map_or("null".to_owned(), |first| first.to_string());
@@ -164,7 +164,7 @@ impl Truth {
 
 /// Makes flows.
 #[derive(Debug)]
-pub struct Traffic<'a> {
+pub(crate) struct Traffic<'a> {
     options: &'a Options,
     network: &'a Network,
     rng: Rng,
@@ -173,7 +173,7 @@ pub struct Traffic<'a> {
 }
 
 impl<'a> Traffic<'a> {
-    pub fn new(options: &'a Options, network: &'a Network) -> Self {
+    pub(crate) fn new(options: &'a Options, network: &'a Network) -> Self {
         Self {
             options,
             network,
@@ -183,12 +183,12 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    pub fn truth(&self) -> Truth {
+    pub(crate) fn truth(&self) -> Truth {
         self.truth
     }
 
     /// Counts a flow that was written.
-    pub fn count(&mut self, flow: &Flow, v1: bool) {
+    pub(crate) fn count(&mut self, flow: &Flow, v1: bool) {
         let truth = &mut self.truth;
         truth.tuples += 1;
         truth.flows += u64::from(v1 || flow.state == b'B');
@@ -210,7 +210,7 @@ impl<'a> Traffic<'a> {
     }
 
     /// The tuples of one minute of an interface, until `enough` says so.
-    pub fn minute(
+    pub(crate) fn minute(
         &mut self,
         nic: usize,
         minute: i64,

@@ -14,7 +14,7 @@ const PLATFORM: [&str; 2] = ["168.63.129.16", "169.254.169.254"];
 /// The address of health probes.
 const LOAD_BALANCER: [&str; 1] = ["168.63.129.16"];
 /// Space that is not publicly reachable: RFC 1918, 6598, 1122, 3927, 5771, 1112; for IPv6 all but
-/// the global unicast space 2000::/3. Documentation space counts as public.
+/// the global unicast space `2000::/3`. Documentation space counts as public.
 const NOT_PUBLIC_V4: [&str; 9] = [
     "0.0.0.0/8",
     "10.0.0.0/8",

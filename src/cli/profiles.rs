@@ -15,7 +15,7 @@ pub(super) fn run(args: ProfilesArgs) -> Result<Status> {
         ProfilesVerb::Lint { profiles } => check(&profiles),
         ProfilesVerb::Diff { before, after } => {
             let catalogue = setup::catalogue(&[&before, &after])?;
-            print(&text::diff(&diff::diff(
+            print(&text::diff(&diff(
                 catalogue.get(&before)?,
                 catalogue.get(&after)?,
             )))
@@ -29,7 +29,7 @@ fn check(names: &[String]) -> Result<Status> {
     let catalogue = setup::catalogue(&names)?;
     let mut messages = Vec::new();
     for name in &names {
-        messages.extend(lint::lint(catalogue.get(name)?, &catalogue));
+        messages.extend(lint(catalogue.get(name)?, &catalogue));
     }
     print(&text::lint(&messages))?;
     let failed = messages

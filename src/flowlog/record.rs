@@ -449,11 +449,11 @@ impl RecordParser {
         }
         loop {
             self.gather(cursor);
-            if cursor.byte()? != b'"' {
-                self.other_element(cursor)?;
-            } else {
+            if cursor.byte()? == b'"' {
                 let span = cursor.raw_string()?;
                 self.spans.push((span.start, span.end));
+            } else {
+                self.other_element(cursor)?;
             }
             if self.spans.len() >= CHUNK {
                 self.add_group(cursor, common, level)?;

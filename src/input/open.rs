@@ -160,7 +160,7 @@ impl<R: Read> Read for Inflate<R> {
                 || error.kind() == io::ErrorKind::Interrupted
                 || error
                     .get_ref()
-                    .is_some_and(|inner| inner.is::<StreamFault>())
+                    .is_some_and(<dyn std::error::Error + Send + Sync + 'static>::is::<StreamFault>)
             {
                 return error;
             }

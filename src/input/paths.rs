@@ -47,16 +47,15 @@ impl Paths {
         let bytes = name.as_encoded_bytes();
         // A component is at most 255 bytes, an argument at most some thousands.
         let length = bytes.len().min(u16::MAX as usize) as u16;
-        let name = match self.shared.get(bytes) {
-            Some(&name) => name,
-            None => {
-                let name = self.names.len() as u32;
-                self.names.extend_from_slice(bytes);
-                if self.shared.len() < MOST_SHARED {
-                    self.shared.insert(bytes.to_vec(), name);
-                }
-                name
+        let name = if let Some(&name) = self.shared.get(bytes) {
+            name
+        } else {
+            let name = self.names.len() as u32;
+            self.names.extend_from_slice(bytes);
+            if self.shared.len() < MOST_SHARED {
+                self.shared.insert(bytes.to_vec(), name);
             }
+            name
         };
         self.nodes.push(Node {
             parent,

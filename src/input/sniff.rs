@@ -161,9 +161,7 @@ fn markup(text: &[u8]) -> String {
 /// Whether the first line names the columns of Traffic Analytics.
 fn is_rows_header(text: &[u8]) -> bool {
     let line = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
-    let mut columns = line
-        .split(|&byte| byte == b',')
-        .map(|column| column.trim_ascii());
+    let mut columns = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     columns.any(|column| {
         let name: Vec<u8> = column
             .iter()

@@ -197,12 +197,12 @@ impl Local {
                 return self.begin(place, spot, tuple, amounts);
             }
             let same = (entry.source == spot.source)
-                & (entry.destination == spot.destination)
-                & (entry.bucket == spot.bucket)
-                & (entry.rule == spot.rule)
-                & (entry.port == spot.port)
-                & (entry.protocol == tuple.protocol)
-                & (entry.flags == spot.flags);
+                && (entry.destination == spot.destination)
+                && (entry.bucket == spot.bucket)
+                && (entry.rule == spot.rule)
+                && (entry.port == spot.port)
+                && (entry.protocol == tuple.protocol)
+                && (entry.flags == spot.flags);
             if same {
                 return entry.add(spot, amounts);
             }

@@ -6,9 +6,9 @@ use super::facts::{Sample, Totals};
 use super::key::{Key, LEVELS, NamedPorts};
 
 /// Buckets of a timeline.
-pub const BUCKETS: i64 = 64;
+pub(super) const BUCKETS: i64 = 64;
 /// Samples of a group.
-pub const SAMPLES: usize = 5;
+pub(super) const SAMPLES: usize = 5;
 
 /// What a batch of tuples of one group adds to it.
 #[derive(Debug, Clone, Copy)]

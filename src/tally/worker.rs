@@ -346,7 +346,7 @@ impl<'a> Worker<'a> {
         };
         let mut local = lent
             .take()
-            .unwrap_or_else(|| Box::new(Local::new(&self.shared.ports)));
+            .unwrap_or_else(|| Box::new(Local::new(self.shared.ports)));
         let everything = self.shared.narrow.is_everything();
         self.last_local = None;
         let mut filtered = 0;
