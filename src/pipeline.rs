@@ -79,7 +79,10 @@ pub fn run<'a>(
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         match results.settle(&shared) {
-            Ok(files) => return Ok(shared.gather(plan.len() as u64, files)),
+            Ok(files) => {
+                shared.merge_faults(plan.faults().clone());
+                return Ok(shared.gather(plan.len() as u64, files));
+            }
             Err(torn) => in_one_piece.extend(torn),
         }
         progress.store(0, Ordering::Relaxed);

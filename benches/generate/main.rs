@@ -52,7 +52,7 @@ fn run(options: &Options) -> io::Result<Truth> {
         fs::write(path, truth.json())?;
     }
     if let Some(path) = &options.environment {
-        fs::write(path, network.environment())?;
+        fs::write(path, Network::environment())?;
     }
     Ok(truth)
 }

@@ -176,7 +176,7 @@ impl Network {
     }
 
     /// The network as `nsgaudit.toml`.
-    pub(crate) fn environment(&self) -> String {
+    pub(crate) fn environment() -> String {
         let mut text = "\
 # The network of the generated logs.
 [virtual-network]
@@ -197,12 +197,12 @@ profile = \"ise-preview-2019\"
                 prefix
             };
             let audited = !subnet.role.is_empty();
-            // Writing to a string does not fail.
-            let _ = write!(
+            write!(
                 text,
                 "\n[[subnet]]\nname = \"{}\"\nprefixes = [{prefixes}]\nrole = \"{}\"\naudited = {audited}\n",
                 subnet.name, subnet.role
-            );
+            )
+            .expect("writing to a string does not fail");
         }
         text
     }

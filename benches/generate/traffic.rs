@@ -42,6 +42,10 @@ impl Rng {
 }
 
 /// One tuple to be written.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a tuple's letters, each its own"
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flow {
     /// Milliseconds since the epoch.

@@ -28,7 +28,7 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
         path: String::new(),
         file: 0,
         left: args.limit.unwrap_or(u64::MAX),
-        faults: FaultTally::default(),
+        faults: logs.plan.faults().clone(),
         failed: flows::write_header(&mut io::stdout().lock(), format).err(),
     };
     let mut scanner = Scanner::new(logs.reading.level, logs.reading.scan);

@@ -119,6 +119,13 @@ pub(super) fn logs(args: &LogArgs, environment: &Environment) -> Result<Logs> {
         Level::best()
     };
     let plan = Plan::new(&args.logs, &options)?;
+    if plan.is_empty() {
+        let skipped = plan.skipped_by_path();
+        let message = format!(
+            "nothing to read: --since, --until, --nsg and --mac leave out all {skipped} files, as their paths tell"
+        );
+        return Err(Error::Usage { message });
+    }
     Ok(Logs {
         plan,
         narrow,
@@ -218,7 +225,12 @@ pub(super) fn basis<'a>(
 pub(super) fn catalogue(names: &[&str]) -> Result<Catalogue> {
     let files: Vec<_> = names
         .iter()
-        .filter(|name| name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR))
+        .filter(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+                || name.contains(std::path::MAIN_SEPARATOR)
+        })
         .collect();
     Catalogue::with_files(&files)
 }

@@ -492,7 +492,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text: Vec<u8>) {
-            let _ = parse(&text);
+            prop_assert_eq!(parse(&text).is_ok(), parse(&text).is_ok());
         }
     }
 }

@@ -1,337 +1,198 @@
-//! The plan of a run: which files, in which order.
-//!
-//! Files whose path tells no hour come first, then the others by hour; within each, by path. The
-//! order of the arguments does not matter, and a file that two arguments name is in the plan once.
+//! The files of a run, in an order that depends on nothing but their paths.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::blob_path::BlobPath;
-use super::open::{self, Limits, OpenFault, Opened};
-use super::paths::PathId;
-use super::walk::Found;
+use super::blob_path::{self, BlobPath};
+use super::tree::{FileKey, Tree};
+use super::walk::{Found, Walk};
 use crate::error::{Error, Result};
+use crate::fault::{FaultKind, FaultTally};
 use crate::net::{Mac, Timestamp};
 
-/// What the user narrowed the run to, as far as paths can tell.
+/// What a run asks for, as far as a path can answer. Records are filtered again when read.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
-    /// Blobs of hours that end before this are left out.
+    /// The window's first instant.
     pub since: Option<Timestamp>,
-    /// Blobs of hours that begin after this are left out.
+    /// The window's last instant.
     pub until: Option<Timestamp>,
-    /// NSGs, by name or resource ID; empty for all.
+    /// Names (or resource ids) of the NSGs asked for, in any letter case; all if empty.
     pub nsg: Vec<String>,
-    /// Interfaces; empty for all.
+    /// The interfaces asked for; all if empty.
     pub mac: Vec<Mac>,
 }
 
-/// The files of a run.
+/// The files of a run. A file's number is its place in the order: standard input first, then the
+/// files whose path tells no hour, then by hour; within that by path.
+///
+/// Takes about 20 bytes a file: folders and names are kept once.
 #[derive(Debug)]
 pub struct Plan {
-    found: Found,
-    files: Vec<(Option<i32>, PathId)>,
+    stdin: bool,
+    tree: Tree,
+    files: Vec<FileKey>,
+    faults: FaultTally,
     skipped: u64,
+    /// Where the run was started: displayed paths below it are relative to it.
+    base: Option<PathBuf>,
 }
 
-/// Standard input, as an argument.
-const STDIN: &str = "-";
-
 impl Plan {
-    /// Lists the files that `arguments` name: files, folders, globs, `-` for standard input.
+    /// The file number of faults that belong to no file of the plan.
+    pub const NO_FILE: u32 = u32::MAX;
+
+    /// Finds the files: named ones, those below named folders, matches of globs; `-` is standard
+    /// input. An argument that exists is taken literally, whatever characters it holds.
     ///
     /// # Errors
-    /// An argument that names nothing; or nothing to read at all.
-    pub fn new(arguments: &[OsString], options: &PlanOptions) -> Result<Self> {
-        let mut found = Found::default();
-        for (_, path) in resolve(arguments)? {
-            if path.is_dir() {
-                found.walk(&path);
-            } else {
-                found.file(path.as_os_str());
+    /// An argument that does not exist, a glob that matches nothing, and arguments that hold no
+    /// file at all. A plan that the options leave empty is none.
+    pub fn new(arguments: &[impl AsRef<OsStr>], options: &PlanOptions) -> Result<Self> {
+        let mut walk = Walk::new(options);
+        let mut stdin = false;
+        for argument in arguments {
+            match argument.as_ref() {
+                dash if dash == "-" => stdin = true,
+                argument => walk.add_argument(argument)?,
             }
         }
-        let mut plan = Self {
-            found,
-            files: Vec::new(),
-            skipped: 0,
-        };
-        plan.order(options);
-        if plan.files.is_empty() {
-            let message = match plan.skipped {
-                0 => "expected flow logs, found only empty folders".to_owned(),
-                skipped => format!(
-                    "all {skipped} files are outside --since, --until, --nsg and --mac, as their paths tell"
-                ),
-            };
-            return Err(Error::Usage { message });
+        let Found {
+            tree,
+            files,
+            faults,
+            left_out,
+        } = walk.finish();
+        if files.is_empty() && !stdin && left_out == 0 {
+            return Err(nothing(arguments, &faults));
         }
-        Ok(plan)
+        if files.len() >= Self::NO_FILE as usize - 1 {
+            return Err(Error::Usage {
+                message: "more than four thousand million files: give fewer".to_owned(),
+            });
+        }
+        Ok(Self {
+            stdin,
+            tree,
+            files,
+            faults,
+            skipped: left_out,
+            base: std::env::current_dir().and_then(std::fs::canonicalize).ok(),
+        })
     }
 
-    fn order(&mut self, options: &PlanOptions) {
-        for &id in &self.found.files {
-            let path = self.found.paths.path(id);
-            let blob = BlobPath::parse(path.iter().filter_map(OsStr::to_str));
-            if options.leave_out(&blob) {
-                self.skipped += 1;
-            } else {
-                self.files
-                    .push((blob.hour.and_then(|hour| i32::try_from(hour).ok()), id));
-            }
-        }
-        self.found.files = Vec::new();
-        // The walk was in order of paths; the sort by hour keeps that order.
-        self.files.sort_by_key(|&(hour, _)| hour);
-    }
-
-    /// How many files there are.
+    /// How many files there are, standard input included.
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.files.len() + usize::from(self.stdin)
     }
 
-    /// Whether there is none. Never so.
+    /// Whether the options left nothing.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.len() == 0
     }
 
-    /// Hours since the epoch that a file's path tells.
-    pub fn hour(&self, file: u32) -> Option<i64> {
-        self.files[file as usize].0.map(i64::from)
+    /// Whether a file is standard input.
+    pub fn is_stdin(&self, file: u32) -> bool {
+        self.stdin && file == 0
     }
 
-    /// The file's path.
+    /// A file's whole path; `-` for standard input and for a number that is no file's.
     pub fn path(&self, file: u32) -> PathBuf {
-        self.found.paths.path(self.files[file as usize].1)
+        self.key(file)
+            .map_or_else(|| PathBuf::from("-"), |key| self.tree.file_path(key))
     }
 
-    /// The file's path for people.
+    /// A file as reports name it: relative to the working folder, without the long middle part
+    /// that is the same for all blobs of an NSG. Not escaped.
     pub fn display(&self, file: u32) -> String {
-        let path = self.path(file);
-        if path == Path::new(STDIN) {
-            "(standard input)".to_owned()
-        } else {
-            path.display().to_string()
-        }
+        let Some(key) = self.key(file) else {
+            let name = if self.is_stdin(file) {
+                "(standard input)"
+            } else {
+                "(no file)"
+            };
+            return name.to_owned();
+        };
+        let path = self.tree.file_path(key);
+        let shown = self
+            .base
+            .as_deref()
+            .and_then(|base| path.strip_prefix(base).ok())
+            .unwrap_or(&path);
+        blob_path::shorten(&shown.to_string_lossy())
     }
 
-    /// How many files were left out because their path tells that nothing of them is wanted.
+    /// The hour (since the epoch, UTC) of a file, where its path tells.
+    pub fn hour(&self, file: u32) -> Option<i64> {
+        self.tree.hour(self.key(file)?.folder)
+    }
+
+    /// The interface of a file, where its path tells.
+    pub fn mac(&self, file: u32) -> Option<Mac> {
+        let path = self.tree.folder_path(self.key(file)?.folder);
+        BlobPath::parse(&path.to_string_lossy()).mac
+    }
+
+    /// What went wrong while looking for files, under the file number [`Plan::NO_FILE`]: folders
+    /// that could not be read, links that lead nowhere or back up.
+    pub fn faults(&self) -> &FaultTally {
+        &self.faults
+    }
+
+    /// How many files are not in the plan because their path tells that they are not asked for.
     pub fn skipped_by_path(&self) -> u64 {
         self.skipped
     }
 
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// Why it cannot be opened, or could not be walked.
-    pub fn open(&self, file: u32, limits: &Limits) -> std::result::Result<Opened, OpenFault> {
-        let (_, id) = self.files[file as usize];
-        if let Some(fault) = self.found.broken.get(&id) {
-            return Err(fault.clone());
-        }
-        let path = self.path(file);
-        if path == Path::new(STDIN) {
-            open::stdin(*limits)
-        } else {
-            open::file(&path, *limits)
-        }
+    /// Heap bytes of the plan.
+    pub fn memory(&self) -> usize {
+        self.tree.name_memory()
+            + self.tree.table_memory()
+            + self.files.capacity() * size_of::<FileKey>()
+    }
+
+    fn key(&self, file: u32) -> Option<FileKey> {
+        let at = (file as usize).checked_sub(usize::from(self.stdin))?;
+        self.files.get(at).copied()
     }
 }
 
-impl PlanOptions {
-    fn leave_out(&self, blob: &BlobPath) -> bool {
-        // A record's time, which the blob's hour follows, is up to some minutes after its tuples'.
-        let before = self
-            .since
-            .zip(blob.hour)
-            .is_some_and(|(since, hour)| hour + 1 < since.hour());
-        let after = self
-            .until
-            .zip(blob.hour)
-            .is_some_and(|(until, hour)| hour - 1 > until.hour());
-        let mac = blob
-            .mac
-            .is_some_and(|mac| !self.mac.is_empty() && !self.mac.contains(&mac));
-        let named = |nsg: &String, wanted: &String| {
-            let last = wanted.rsplit('/').next().unwrap_or(wanted);
-            nsg.eq_ignore_ascii_case(last)
+/// Why there is no plan although every argument exists.
+fn nothing(arguments: &[impl AsRef<OsStr>], faults: &FaultTally) -> Error {
+    let Some(first) = arguments.first() else {
+        return Error::Usage {
+            message: "no input: give files, folders, globs, or - for standard input".to_owned(),
         };
-        let nsg = blob.nsg.as_ref().is_some_and(|nsg| {
-            !self.nsg.is_empty() && !self.nsg.iter().any(|wanted| named(nsg, wanted))
-        });
-        before || after || mac || nsg
+    };
+    let path = PathBuf::from(first.as_ref());
+    let reason = [FaultKind::Unreadable, FaultKind::SymlinkLoop]
+        .into_iter()
+        .find_map(|kind| faults.kinds().find(|&(found, _)| found == kind))
+        .and_then(|(_, tally)| tally.samples.first());
+    match reason {
+        Some(fault) => Error::Read {
+            path,
+            source: std::io::Error::other(format!("nothing left to read: {}", fault.detail)),
+        },
+        None => Error::Usage {
+            message: format!("no files in {}", names(arguments)),
+        },
     }
 }
 
-/// The arguments' paths by where they really are, each once; those inside another are left out.
-fn resolve(arguments: &[OsString]) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut paths: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for argument in arguments {
-        if argument == STDIN {
-            paths.insert(PathBuf::from(STDIN), PathBuf::from(STDIN));
-            continue;
-        }
-        for path in expand(argument)? {
-            let real = fs::canonicalize(&path).map_err(|source| Error::Read {
-                path: path.clone(),
-                source,
-            })?;
-            // Of two spellings the lesser one is shown, whichever came first.
-            let kept = paths.entry(real).or_insert_with(|| path.clone());
-            if path < *kept {
-                *kept = path;
-            }
-        }
+fn names(arguments: &[impl AsRef<OsStr>]) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = arguments
+        .iter()
+        .take(SHOWN)
+        .map(|argument| Path::new(argument).display().to_string())
+        .collect();
+    if arguments.len() > SHOWN {
+        names.push(format!("{} more", arguments.len() - SHOWN));
     }
-    let mut kept: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for (real, path) in paths {
-        // In this order a folder comes before what is in it.
-        if !kept
-            .iter()
-            .any(|(folder, _)| real != *folder && real.starts_with(folder))
-        {
-            kept.push((real, path));
-        }
-    }
-    Ok(kept)
-}
-
-/// An argument that exists, or what the glob that it is matches.
-fn expand(argument: &OsStr) -> Result<Vec<PathBuf>> {
-    let literal = PathBuf::from(argument);
-    let pattern = argument
-        .to_str()
-        .filter(|text| text.contains(['*', '?', '[']));
-    let (false, Some(pattern)) = (literal.exists(), pattern) else {
-        return Ok(vec![literal]);
-    };
-    let usage = |what: String| Error::Usage {
-        message: format!("{pattern}: {what}"),
-    };
-    let matches = glob::glob(pattern).map_err(|error| {
-        usage(format!(
-            "expected a glob, found an error at {}: {}",
-            error.pos, error.msg
-        ))
-    })?;
-    let paths: Vec<_> = matches.filter_map(std::result::Result::ok).collect();
-    if paths.is_empty() {
-        Err(usage("expected at least one match, found none".to_owned()))
-    } else {
-        Ok(paths)
-    }
+    names.join(", ")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for path in [
-            "resourceId=/NETWORKSECURITYGROUPS/A/y=2026/m=01/d=05/h=10/m=00/macAddress=000000000001/PT1H.json",
-            "resourceId=/NETWORKSECURITYGROUPS/A/y=2026/m=01/d=05/h=11/m=00/macAddress=000000000001/PT1H.json",
-            "resourceId=/NETWORKSECURITYGROUPS/B/y=2026/m=01/d=05/h=10/m=00/macAddress=000000000002/PT1H.json",
-            "zz.json",
-        ] {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "x").unwrap();
-        }
-        folder
-    }
-
-    fn listed(plan: &Plan, below: &Path) -> Vec<String> {
-        (0..plan.len() as u32)
-            .map(|file| {
-                plan.path(file)
-                    .strip_prefix(below)
-                    .unwrap()
-                    .display()
-                    .to_string()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn files_without_an_hour_come_first_then_hours_in_order() {
-        let folder = tree();
-        let plan = Plan::new(&[folder.path().into()], &PlanOptions::default()).unwrap();
-        let files = listed(&plan, folder.path());
-        assert_eq!(files[0], "zz.json");
-        assert!(
-            files[1].contains("/A/") && files[1].contains("h=10"),
-            "{files:?}"
-        );
-        assert!(
-            files[2].contains("/B/") && files[3].contains("h=11"),
-            "{files:?}"
-        );
-        assert_eq!(plan.hour(0), None);
-        assert_eq!(plan.hour(1), plan.hour(2));
-    }
-
-    #[test]
-    fn neither_order_nor_repetition_of_arguments_matters() {
-        let folder = tree();
-        let whole: OsString = folder.path().into();
-        let part: OsString = folder.path().join("resourceId=").into();
-        let file: OsString = folder.path().join("zz.json").into();
-        let glob: OsString = folder.path().join("*.json").into();
-        let expected = listed(
-            &Plan::new(&[whole.clone()], &PlanOptions::default()).unwrap(),
-            folder.path(),
-        );
-        for arguments in [
-            vec![file.clone(), whole.clone()],
-            vec![part.clone(), file],
-            vec![glob, part, whole],
-        ] {
-            let plan = Plan::new(&arguments, &PlanOptions::default()).unwrap();
-            assert_eq!(listed(&plan, folder.path()), expected, "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn paths_that_tell_are_narrowed_and_others_kept() {
-        let folder = tree();
-        let options = PlanOptions {
-            nsg: vec!["b".to_owned()],
-            ..PlanOptions::default()
-        };
-        let plan = Plan::new(&[folder.path().into()], &options).unwrap();
-        assert_eq!((plan.len(), plan.skipped_by_path()), (2, 2));
-        let options = PlanOptions {
-            since: Timestamp::parse("2026-01-05T13:00:00Z"),
-            ..PlanOptions::default()
-        };
-        let plan = Plan::new(&[folder.path().into()], &options).unwrap();
-        assert_eq!((plan.len(), plan.skipped_by_path()), (1, 3));
-    }
-
-    #[test]
-    fn what_is_not_there_is_an_error() {
-        for argument in ["no/such/file", "no/such/*.json"] {
-            assert!(
-                Plan::new(&[argument.into()], &PlanOptions::default()).is_err(),
-                "{argument}"
-            );
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_back_is_told_and_ends_the_walk() {
-        let folder = tree();
-        std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
-        let plan = Plan::new(&[folder.path().into()], &PlanOptions::default()).unwrap();
-        assert_eq!(plan.len(), 5);
-        let faults: Vec<_> = (0..5)
-            .filter_map(|file| plan.open(file, &Limits::default()).err())
-            .map(|fault| fault.kind)
-            .collect();
-        assert_eq!(faults, [crate::fault::FaultKind::SymlinkLoop]);
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

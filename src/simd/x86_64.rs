@@ -459,7 +459,7 @@ fn two_addresses(
 
 /// Protocol, bits, and where the counters start (0 for a tuple without any) from the letters at
 /// `at`, of which `word` is the first sixteen bytes.
-#[inline(always)]
+#[inline]
 fn letters(word: u128, at: usize, end: usize, seconds: bool) -> Option<(u8, Bits, usize)> {
     if seconds {
         nsg_letters(word as u64, at, end)
@@ -469,7 +469,7 @@ fn letters(word: u128, at: usize, end: usize, seconds: bool) -> Option<(u8, Bits
 }
 
 /// `T,O,A` and the end, or `T,O,A,B,`.
-#[inline(always)]
+#[inline]
 fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     const COMMAS: u64 = 0x2c00_2c00_2c00_2c00;
     const COMMA_PLACES: u64 = 0xff00_ff00_ff00_ff00;
@@ -507,7 +507,7 @@ fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
 }
 
 /// `6,O,B,NX,` or `17,O,B,X,`.
-#[inline(always)]
+#[inline]
 fn vnet_letters(word: u128, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     let (number, width) = match word as u32 & 0xff_ffff {
         low if low & 0xffff == u32::from_le_bytes(*b"6,\0\0") => (6, 1),

@@ -99,6 +99,11 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Adds faults that came before the reading.
+    pub fn merge_faults(&self, faults: FaultTally) {
+        lock(&self.parts).faults.merge(faults);
+    }
+
     /// Adds a fault that no worker met: one of a file as a whole.
     pub fn fault(&self, file: u32, offset: u64, kind: FaultKind, detail: &str) {
         lock(&self.parts).faults.add(file, offset, kind, detail);
@@ -188,7 +193,7 @@ impl<'a> Worker<'a> {
         self.file = FileNotes::default();
         self.file_number = file;
         self.hour = hour;
-        lock(&self.shared.seen).begin(self.number, Some(hour));
+        lock(&self.shared.seen).begin(self.number, hour);
     }
 
     /// What was noted of the file.
@@ -201,7 +206,7 @@ impl<'a> Worker<'a> {
 
     /// Puts the worker's part to the others'.
     pub fn finish(self) {
-        lock(&self.shared.seen).begin(self.number, None);
+        lock(&self.shared.seen).end(self.number);
         let mut parts = lock(&self.shared.parts);
         if let Some(mut local) = self.local {
             local.drain(&mut parts.counted);
