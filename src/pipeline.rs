@@ -147,11 +147,15 @@ impl Attempt<'_> {
                 return;
             }
         };
-        let first = match &opened {
-            Opened::Seekable { length, .. } => self.cut(file, *length),
-            Opened::Stream(_) => Segment::WHOLE,
+        let (first, length) = match &opened {
+            Opened::Seekable { length, .. } => (self.cut(file, *length), *length),
+            Opened::Stream(_) => (Segment::WHOLE, 0),
         };
         let outcome = read(opened, file, first, scanner, worker, self.progress);
+        if let Some(end) = outcome.end.filter(|&end| end < length) {
+            let detail = format!("expected {length} bytes, as when it was opened, found {end}");
+            worker.fault(end, FaultKind::FileShrank, detail);
+        }
         let notes = worker.end_file(outcome.bytes, outcome.tuples_faulty);
         lock(&self.results).add(file, 0, first == Segment::WHOLE, outcome, notes);
     }

@@ -1,6 +1,8 @@
 //! The documentation is run: every `$ nsgaudit …` line of the README and of `docs/` works from the
 //! repository's root, and prints what is shown below it (`...` stands for any lines).
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

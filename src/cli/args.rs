@@ -95,7 +95,8 @@ pub struct EnvironmentArgs {
         help_heading = "Environment"
     )]
     pub config: Option<PathBuf>,
-    /// The environment as `az network vnet show` or `list` prints it (-o json).
+    /// The environment as `az network vnet show` or `list` prints it (-o json); what --config states
+    /// is laid over it.
     #[arg(long, value_name = "FILE", help_heading = "Environment")]
     pub vnet: Option<PathBuf>,
     /// Which virtual network of the --vnet file.
@@ -155,11 +156,12 @@ pub struct AuditArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 65_536,
+        default_value_t = 32_768,
         help_heading = "Limits"
     )]
     pub max_groups: usize,
-    /// Most records that are remembered to know duplicates.
+    /// Most records that are remembered to know duplicates: of each hour, and of all files whose path
+    /// tells no hour.
     #[arg(
         long,
         value_name = "N",

@@ -45,31 +45,34 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     };
     let progress = !args.quiet && std::io::stderr().is_terminal();
     let read = setup::read(&logs, stated, &basis, limits, progress)?;
+    let mut assumptions = read.assumptions;
+    if logs.plan.skipped_by_path() > 0 {
+        let skipped = logs.plan.skipped_by_path();
+        assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
+    }
     let audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,
         profile: basis.profile,
         included: &basis.included,
         tags: &basis.tags,
-        assumptions: read.assumptions,
+        assumptions,
         file_name: &|file| logs.plan.display(file),
         program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
     });
-    let text = match args.format {
-        Format::Json => report::json::render(&audit),
+    let output = args.output.as_deref();
+    match args.format {
+        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
         Format::Text => {
-            let colour = colours(args.color, args.output.is_some());
-            report::text::render(
-                &audit,
-                &TextOptions {
-                    colour,
-                    all: args.all,
-                    ..TextOptions::default()
-                },
-            )
+            let colour = colours(args.color, output.is_some());
+            let options = TextOptions {
+                colour,
+                all: args.all,
+                ..TextOptions::default()
+            };
+            output::write(output, report::text::render(&audit, &options).as_bytes())?;
         }
-    };
-    output::write(args.output.as_deref(), text.as_bytes())?;
+    }
     Ok(status(
         &audit,
         args,
@@ -92,6 +95,13 @@ fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = Faul
             "some input could not be read: the faults in the report say which",
         );
         return Status::Incomplete;
+    }
+    if audit.input.tuples.counted == 0 {
+        tell(
+            "error",
+            "no flow was counted: the filters leave nothing of what was read",
+        );
+        return Status::Inconclusive;
     }
     let worst = audit.findings.iter().map(|finding| finding.severity).max();
     if least(args.fail_on).is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {

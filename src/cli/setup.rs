@@ -34,35 +34,35 @@ pub(super) struct Stated {
 /// The file that is read where no option names an environment.
 const DEFAULT_CONFIG: &str = "nsgaudit.toml";
 
-/// Reads what states the environment.
+/// Reads what states the environment: the configuration, laid over the virtual network's document.
 pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
-    if let Some(vnet) = &args.vnet {
-        let vnet = environment::vnet::read(vnet, args.vnet_name.as_deref())?;
-        return Ok(Stated {
-            environment: vnet.environment,
-            remarks: vnet.remarks,
-            ..Stated::default()
-        });
-    }
+    let vnet = args
+        .vnet
+        .as_deref()
+        .map(|vnet| environment::vnet::read(vnet, args.vnet_name.as_deref()))
+        .transpose()?;
+    let (below, remarks) = vnet.map(|vnet| (vnet.environment, vnet.remarks)).unzip();
     let default = Path::new(DEFAULT_CONFIG);
-    match args
+    let config = args
         .config
         .as_deref()
-        .or_else(|| default.exists().then_some(default))
-    {
-        None => Ok(Stated {
-            assumed: true,
-            ..Stated::default()
-        }),
-        Some(path) => {
-            let config = crate::config::Config::read(path)?;
-            Ok(Stated {
-                environment: config.environment,
-                profile: config.profile,
-                ..Stated::default()
-            })
-        }
-    }
+        .or_else(|| default.exists().then_some(default));
+    let config = config.map(crate::config::Config::read).transpose()?;
+    let (above, profile) = config
+        .map(|config| (config.environment, config.profile))
+        .unzip();
+    let environment = match (above, below) {
+        (Some(above), Some(below)) => above.over(below),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => Environment::default(),
+    };
+    let assumed = environment.subnets.is_empty();
+    Ok(Stated {
+        environment,
+        assumed,
+        profile: profile.flatten(),
+        remarks: remarks.unwrap_or_default(),
+    })
 }
 
 /// What the log options ask for.
@@ -279,7 +279,9 @@ pub(super) fn read(
             facts,
         });
     }
-    let (environment, assumptions) = environment::assume(&gathered.coverage.interfaces);
+    let (assumed, mut assumptions) = environment::assume(&gathered.coverage.interfaces);
+    let environment = stated.environment.over(assumed);
+    assumptions.extend(stated.remarks);
     let partition = Partition::new(&environment, true, &terms, &basis.tags).map_err(too_many)?;
     let facts = gathered.finish(&counted_by, &partition);
     Ok(Read {

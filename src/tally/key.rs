@@ -194,8 +194,8 @@ impl Key {
         if level >= 9 {
             self.protocol = 0;
             match self.flags.direction() {
-                Direction::Inbound => self.source = Place(0),
-                Direction::Outbound => self.destination = Place(0),
+                Direction::Inbound => self.source = Place(BLOCK_V6),
+                Direction::Outbound => self.destination = Place(BLOCK_V6),
             }
         }
         self

@@ -260,6 +260,8 @@ fn keep_sample(samples: &mut Vec<Sample>, sample: Sample) {
     }
     let at = samples.partition_point(|kept| *kept < sample);
     if at < SAMPLES {
+        // Most groups have one sample: no room for more is kept ahead.
+        samples.reserve_exact(1);
         samples.insert(at, sample);
         samples.truncate(SAMPLES);
     }

@@ -13,6 +13,7 @@ use super::seen::Seen;
 use super::totals::Groups;
 use crate::classify::{Partition, Scope};
 use crate::fault::{FaultKind, FaultTally};
+use crate::flowlog::scan::UNCLOSED;
 use crate::flowlog::{RecordBatch, Sink, Tuple};
 use crate::net::{Direction, Timestamp};
 
@@ -55,10 +56,10 @@ pub struct TallyLimits {
 }
 
 impl Default for TallyLimits {
-    /// 65,536 groups (some 40 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
+    /// 32,768 groups (some 20 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
     fn default() -> Self {
         Self {
-            groups: 65_536,
+            groups: 32_768,
             records: (1 << 21) / 8 * 7,
         }
     }
@@ -236,25 +237,37 @@ impl<'a> Worker<'a> {
     fn resolve_groups(&mut self, batch: &RecordBatch) {
         self.rules.clear();
         self.kept.clear();
-        let hour = batch.time.map(Timestamp::hour).or_else(|| {
-            batch
-                .tuples
-                .first()
-                .map(|tuple| Timestamp(tuple.time).hour())
-        });
-        let mut last_mac = None;
+        let shared = self.shared;
         for group in &batch.groups {
-            let kept = self.shared.narrow.keeps_group(group);
-            self.kept.push(kept);
-            let shared = self.shared;
+            self.kept.push(shared.narrow.keeps_group(group));
+            let ask = || lock(&shared.rules).number(&group.acl, &group.rule);
             self.rules
-                .push(self.recent.number(&group.acl, &group.rule, || {
-                    lock(&shared.rules).number(&group.acl, &group.rule)
-                }));
-            if let (Some(mac), Some(hour), true) = (group.mac, hour, kept && group.mac != last_mac)
-            {
-                self.interfaces.record(mac, hour, &batch.target);
-                last_mac = group.mac;
+                .push(self.recent.number(&group.acl, &group.rule, ask));
+        }
+    }
+
+    /// Notes that the interfaces of the groups have a record, and under which NSG where the log
+    /// says so, else under which target. It must come before their addresses.
+    fn note_interfaces(&mut self, batch: &RecordBatch) {
+        let first = || batch.tuples.first().map(|tuple| Timestamp(tuple.time));
+        let Some(hour) = batch.time.or_else(first).map(Timestamp::hour) else {
+            return;
+        };
+        let mut last = (None, "");
+        for (group, _) in batch
+            .groups
+            .iter()
+            .zip(&self.kept)
+            .filter(|&(_, &kept)| kept)
+        {
+            let under = if group.acl.contains('/') {
+                &group.acl
+            } else {
+                &batch.target
+            };
+            if let Some(mac) = group.mac.filter(|&mac| last != (Some(mac), under)) {
+                last = (Some(mac), under);
+                self.interfaces.record(mac, hour, under);
             }
         }
     }
@@ -450,6 +463,12 @@ impl Sink for Worker<'_> {
             self.read.tuples_filtered += tuples;
             return;
         }
+        if !self.shared.narrow.keeps_times_of(batch) {
+            self.read.records_filtered += 1;
+            self.read.tuples_filtered += tuples;
+            return;
+        }
+        self.note_interfaces(batch);
         let duplicate = self.is_duplicate(batch);
         let filtered = self.tally(batch, duplicate);
         self.read.tuples_filtered += filtered;
@@ -463,6 +482,9 @@ impl Sink for Worker<'_> {
     }
 
     fn fault(&mut self, offset: u64, kind: FaultKind, detail: String) {
+        let is_record = kind.is_of_a_record() && detail != UNCLOSED;
+        self.read.records += u64::from(is_record);
+        self.read.records_faulty += u64::from(is_record);
         self.faults.add(self.file_number, offset, kind, detail);
     }
 }
@@ -482,6 +504,7 @@ fn add_read(ours: &mut ReadTotals, theirs: &ReadTotals) {
     ours.records_counted += theirs.records_counted;
     ours.records_duplicate += theirs.records_duplicate;
     ours.records_filtered += theirs.records_filtered;
+    ours.records_faulty += theirs.records_faulty;
     ours.tuples += theirs.tuples;
     ours.tuples_counted += theirs.tuples_counted;
     ours.tuples_duplicate += theirs.tuples_duplicate;
