@@ -48,6 +48,10 @@ pub(super) struct RecordParser {
     spans: Vec<(u32, u32)>,
     rest: Vec<u32>,
     own: Own,
+    /// Tuple arrays, single tuples counted.
+    arrays: usize,
+    /// The group of the array being read, where it has one yet.
+    group: Option<u16>,
     /// The batch of the record read last.
     pub(super) batch: RecordBatch,
     /// Faults of its tuples: the first of each array chunk's, all counted.
@@ -58,10 +62,11 @@ pub(super) struct RecordParser {
 
 /// Deepest nesting that is followed: as `serde_json` has it.
 const DEEPEST: usize = 127;
+const TOO_DEEP: Stop = Stop::Damaged("at most 127 levels of nesting");
 /// Tuples decoded at a time.
 const CHUNK: usize = 4_096;
-/// Most groups with tuples in a record.
-const MOST_GROUPS: usize = 65_535;
+/// Most tuple arrays in a record, single tuples counted.
+const MOST_ARRAYS: usize = 65_535;
 /// Longest rule name and resource ID that are kept, in bytes.
 const LONGEST_NAME: usize = 1_024;
 
@@ -154,9 +159,12 @@ struct Cursor<'a> {
     text: &'a [u8],
     end: usize,
     at: usize,
-    quotes: &'a Quotes,
+    /// Places of the quotes before `end`.
+    quotes: &'a [u32],
     /// Index of the first quote at or after `at`.
     quote: usize,
+    /// Whether there is any backslash.
+    escapes: bool,
 }
 
 impl Cursor<'_> {
@@ -180,14 +188,14 @@ impl Cursor<'_> {
     #[inline]
     fn string(&mut self) -> Result<Span, Stop> {
         let span = self.raw_string()?;
-        check_string(span.of(self.text), self.quotes.backslash)?;
+        check_string(span.of(self.text), self.escapes)?;
         Ok(span)
     }
 
     /// Reads the string that starts here, unchecked.
     #[inline]
     fn raw_string(&mut self) -> Result<Span, Stop> {
-        match self.quotes.places.get(self.quote..) {
+        match self.quotes.get(self.quote..) {
             Some([open, close, ..]) if *open as usize == self.at => {
                 self.at = *close as usize + 1;
                 self.quote += 2;
@@ -196,18 +204,15 @@ impl Cursor<'_> {
                     end: *close,
                 })
             }
-            Some([open]) if *open as usize == self.at => {
-                check_unfinished(&self.text[*open as usize + 1..self.end])?;
-                Err(Stop::Incomplete)
-            }
+            Some([open]) if *open as usize == self.at => Err(Stop::Incomplete),
             _ => Err(Stop::Damaged("a string")),
         }
     }
 }
 
 impl RecordParser {
-    /// Reads the record that starts at `start` with `{`. `text` may go on after `end` with bytes
-    /// that mean nothing. The answer is where the record ends.
+    /// Reads the record that starts at `start` with `{`. What `text` has after `end` means nothing.
+    /// The answer is where the record ends.
     pub(super) fn parse(
         &mut self,
         text: &[u8],
@@ -222,15 +227,19 @@ impl RecordParser {
         self.batch.clear_tuples();
         self.own = Own::default();
         self.tuples_read = 0;
-        let quote = quotes
-            .places
-            .partition_point(|&place| (place as usize) < start);
+        self.arrays = 0;
+        let before = |end: usize| {
+            quotes
+                .places
+                .partition_point(|&place| (place as usize) < end)
+        };
         let mut cursor = Cursor {
             text,
             end,
             at: start,
-            quotes,
-            quote,
+            quotes: &quotes.places[..before(end)],
+            quote: before(start),
+            escapes: quotes.backslash,
         };
         let common = Common {
             record: start as u32,
@@ -280,7 +289,7 @@ impl RecordParser {
             return Err(Stop::Damaged("a colon after a key"));
         }
         cursor.at += 1;
-        let text = unescape(key.of(cursor.text), cursor.quotes.backslash);
+        let text = unescape(key.of(cursor.text), cursor.escapes);
         let role = self.role(&text);
         let inside_flows = self.frames.len() >= 2 && self.frames[self.frames.len() - 2].flows;
         if inside_flows && is_record_key(&text) {
@@ -349,7 +358,7 @@ impl RecordParser {
 
     fn open(&mut self, cursor: &mut Cursor<'_>, object: bool, flows: bool) -> Result<Next, Stop> {
         if self.frames.len() == DEEPEST {
-            return Err(Stop::Damaged("at most 127 levels of nesting"));
+            return Err(TOO_DEEP);
         }
         cursor.at += 1;
         let first_group = self.groups.len() as u32;
@@ -404,7 +413,7 @@ impl RecordParser {
             Role::Version => self.own.version = Some(span),
             Role::Wrapped if looks_like_json(span.of(cursor.text)) => self.own.wrapped = Some(span),
             Role::Tuple => {
-                self.spans.clear();
+                self.begin_array()?;
                 self.spans.push((span.start, span.end));
                 self.add_group(cursor, common, level)?;
             }
@@ -424,13 +433,22 @@ impl RecordParser {
         let read = self.tuples_to_end(cursor, common, level);
         if read == Err(Stop::Incomplete) {
             for &(start, end) in &self.spans {
-                check_string(
-                    &cursor.text[start as usize..end as usize],
-                    cursor.quotes.backslash,
-                )?;
+                check_string(&cursor.text[start as usize..end as usize], cursor.escapes)?;
             }
         }
         read
+    }
+
+    /// What follows is an array of tuples, or a single one.
+    fn begin_array(&mut self) -> Result<(), Stop> {
+        self.own.has_arrays = true;
+        self.spans.clear();
+        self.group = None;
+        self.arrays += 1;
+        if self.arrays > MOST_ARRAYS {
+            return Err(Stop::Damaged("at most 65,535 tuple arrays in a record"));
+        }
+        Ok(())
     }
 
     fn tuples_to_end(
@@ -439,9 +457,11 @@ impl RecordParser {
         common: Common,
         level: Level,
     ) -> Result<(), Stop> {
+        self.begin_array()?;
+        if self.frames.len() == DEEPEST {
+            return Err(TOO_DEEP);
+        }
         cursor.at += 1;
-        self.own.has_arrays = true;
-        self.spans.clear();
         cursor.skip_space();
         if cursor.byte()? == b']' {
             cursor.at += 1;
@@ -474,7 +494,7 @@ impl RecordParser {
     /// Takes the strings that follow one another with a single comma between them, but the last.
     #[inline]
     fn gather(&mut self, cursor: &mut Cursor<'_>) {
-        let places = &cursor.quotes.places;
+        let places = cursor.quotes;
         let Some(&[first, _]) = places.get(cursor.quote..cursor.quote + 2) else {
             return;
         };
@@ -516,14 +536,10 @@ impl RecordParser {
         mut common: Common,
         level: Level,
     ) -> Result<(), Stop> {
-        self.own.has_arrays = true;
         if self.spans.is_empty() {
             return Ok(());
         }
-        if self.groups.len() == MOST_GROUPS {
-            return Err(Stop::Damaged("at most 65,535 tuple arrays in a record"));
-        }
-        common.group = self.groups.len() as u16;
+        common.group = self.group.unwrap_or(self.groups.len() as u16);
         let first = self.batch.tuples.len();
         self.batch
             .tuples
@@ -550,7 +566,10 @@ impl RecordParser {
             self.batch.tuples.truncate(kept);
         }
         let end = self.batch.tuples.len() as u32;
-        if end > first as u32 {
+        if let Some(group) = self.group {
+            self.groups[group as usize].end = end;
+        } else if end > first as u32 {
+            self.group = Some(common.group);
             self.groups.push(Group {
                 first: first as u32,
                 end,
@@ -571,8 +590,8 @@ impl RecordParser {
         for &number in &self.rest {
             let (start, end) = self.spans[number as usize];
             let raw = &cursor.text[start as usize..end as usize];
-            check_string(raw, cursor.quotes.backslash)?;
-            let parsed = tuple::parse(&unescape(raw, cursor.quotes.backslash));
+            check_string(raw, cursor.escapes)?;
+            let parsed = tuple::parse(&unescape(raw, cursor.escapes));
             let place = &mut self.batch.tuples[first + number as usize];
             match parsed {
                 Ok(parsed) => {
@@ -696,9 +715,12 @@ fn is_known_version(text: &[u8]) -> bool {
     number.is_some_and(|number| [1.0, 2.0, 4.0].contains(&number))
 }
 
-fn looks_like_json(text: &[u8]) -> bool {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'['))
+/// Whether a string's raw text begins with white space and then `{` or `[`.
+fn looks_like_json(mut raw: &[u8]) -> bool {
+    while let [b' ', rest @ ..] | [b'\\', b'n' | b'r' | b't', rest @ ..] = raw {
+        raw = rest;
+    }
+    matches!(raw, [b'{' | b'[', ..])
 }
 
 /// A name as text, cut at [`LONGEST_NAME`].
@@ -769,28 +791,6 @@ fn check_string(raw: &[u8], escapes: bool) -> Result<(), Stop> {
     }
     if escapes && raw.contains(&b'\\') && quoted(raw).is_none() {
         return Err(Stop::Damaged("an escape that JSON knows"));
-    }
-    Ok(())
-}
-
-/// As [`check_string`], for the part that there is of a string whose end is not there.
-fn check_unfinished(raw: &[u8]) -> Result<(), Stop> {
-    let mut rest = raw;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte < 0x20 {
-            return Err(Stop::Damaged("no control character in a string"));
-        }
-        if byte == b'\\' {
-            let Some((&escape, after)) = after.split_first() else {
-                break;
-            };
-            rest = after;
-            let hex = escape != b'u' || after.iter().take(4).all(u8::is_ascii_hexdigit);
-            if !(b"\"\\/bfnrtu".contains(&escape) && hex) {
-                return Err(Stop::Damaged("an escape that JSON knows"));
-            }
-        }
     }
     Ok(())
 }

@@ -84,6 +84,8 @@ pub struct Outcome {
 pub struct Scanner {
     level: Level,
     limits: Limits,
+    /// Bytes read at a time.
+    piece: usize,
     /// Text from [`FRONT`] to `end`, then room.
     bytes: Vec<u8>,
     end: usize,
@@ -119,6 +121,7 @@ impl Scanner {
         Self {
             level,
             limits,
+            piece: PIECE,
             bytes: vec![0; FRONT],
             end: FRONT,
             base: 0,
@@ -126,6 +129,21 @@ impl Scanner {
             parser: RecordParser::default(),
             inner: false,
         }
+    }
+
+    /// The same, reading `piece` bytes at a time: what is read must not depend on it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_pieces_of(self, piece: usize) -> Self {
+        Self {
+            piece: piece.max(1),
+            ..self
+        }
+    }
+
+    /// How many bytes of text it has room for: at most [`Limits::record`] and two pieces.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Reads `segment` of file number `file` and hands what it has to `sink`.
@@ -196,9 +214,12 @@ impl Scanner {
         self.end -= gone;
         run.at = FRONT;
         // A long record is read in steps that double, so that it is not parsed over and over.
-        let wanted = PIECE.max(kept);
+        let wanted = self
+            .piece
+            .max(kept.min(self.limits.record.saturating_sub(kept)));
         let needed = self.end + wanted + BACK;
         if self.bytes.len() < needed {
+            self.bytes.reserve_exact(needed - self.bytes.len());
             self.bytes.resize(needed, 0);
         }
         let limit = self.end + wanted;
@@ -267,30 +288,28 @@ impl Scanner {
             run.outcome.next = Some(self.offset(start));
             return Step::Done;
         }
-        match first_key(&self.bytes[..self.end], start) {
+        let window = self.window(start);
+        let whole = run.ended || window < self.end || self.end - start >= self.limits.record;
+        match first_key(&self.bytes[..window], start) {
             FirstKey::Key(b"records" | b"value", after) => {
                 run.outcome.opened += 1;
                 run.at = after;
                 return Step::On;
             }
-            FirstKey::Unfinished if !run.ended && self.end - start < self.limits.record => {
-                return Step::More;
-            }
+            FirstKey::Unfinished if !whole => return Step::More,
             _ => {}
         }
         match self
             .parser
-            .parse(&self.bytes, start, self.end, &self.quotes, self.level)
+            .parse(&self.bytes, start, window, &self.quotes, self.level)
         {
             Ok(end) => {
                 run.at = end;
                 self.take(run, start, end, sink);
                 Step::On
             }
-            Err(Stop::Incomplete) if !run.ended && self.end - start < self.limits.record => {
-                Step::More
-            }
-            Err(Stop::Incomplete) if !run.ended => {
+            Err(Stop::Incomplete) if !whole => Step::More,
+            Err(Stop::Incomplete) if self.end - start >= self.limits.record => {
                 let detail = format!(
                     "expected a record of at most {} bytes, found a longer one",
                     self.limits.record
@@ -303,6 +322,12 @@ impl Scanner {
                 self.skip_record(run, FaultKind::DamagedRecord, detail, sink)
             }
         }
+    }
+
+    /// Where the text ends that a record at `start` may have. What is beyond changes nothing, so it
+    /// makes no difference how much of it was read already.
+    fn window(&self, start: usize) -> usize {
+        self.end.min(start.saturating_add(self.limits.record))
     }
 
     fn skip_record(
@@ -325,8 +350,8 @@ impl Scanner {
         while let Some(at) =
             memchr::memchr(b'{', &self.bytes[from..self.end]).map(|found| from + found)
         {
-            if matches!(first_key(&self.bytes[..self.end], at), FirstKey::Key(key, _) if is_record_key(key))
-            {
+            let text = &self.bytes[..self.window(at)];
+            if matches!(first_key(text, at), FirstKey::Key(key, _) if is_record_key(key)) {
                 let detail = "expected the record's end, found the next record".to_owned();
                 return self.skip_record(run, FaultKind::DamagedRecord, detail, sink);
             }
@@ -343,11 +368,19 @@ impl Scanner {
     }
 
     fn resync(&mut self, run: &mut Run) -> Step {
+        // In an array of records that was read whole, the search ends with the array.
+        let array_end = run
+            .inside
+            .last()
+            .map(|(end, _)| FRONT + (end - self.base) as usize);
+        let end = array_end.unwrap_or(self.end);
         while let Some(at) =
-            memchr::memchr(b'{', &self.bytes[run.at..self.end]).map(|found| run.at + found)
+            memchr::memchr(b'{', &self.bytes[run.at..end]).map(|found| run.at + found)
         {
             run.at = at;
-            match first_key(&self.bytes[..self.end], at) {
+            let window = self.window(at).min(end);
+            let whole = run.ended || window < self.end || self.end - at >= self.limits.record;
+            match first_key(&self.bytes[..window], at) {
                 FirstKey::Key(key, _) if is_record_key(key) => {
                     run.mode = Mode::Glue;
                     if run.seeking {
@@ -358,13 +391,15 @@ impl Scanner {
                     }
                     return Step::On;
                 }
-                FirstKey::Unfinished if !run.ended && self.end - at < self.limits.record => {
-                    return Step::More;
-                }
+                FirstKey::Unfinished if !whole => return Step::More,
                 _ => run.at = at + 1,
             }
         }
-        run.at = self.end;
+        run.at = end;
+        if array_end.is_some() {
+            run.mode = Mode::Glue;
+            return Step::On;
+        }
         Step::More
     }
 

@@ -1,17 +1,47 @@
-//! The slow twin: the same decoder as the fast scanner, written to be read.
+//! The slow twin: the same decoder as the fast scanner, written to be read. It is what the format of
+//! a flow log's text is taken to be.
 //!
-//! It holds the whole text in memory, parses every record with `serde_json` and never looks for
-//! speed. Property tests hold the fast scanner against it; nothing else uses it.
+//! It holds the whole text in memory, makes a tree of every record and never looks for speed. Tests
+//! and fuzzing hold the fast scanner against it; nothing else uses it.
+//!
+//! The rules, where a text leaves a choice:
+//!
+//! - Between records is glue: white space, commas, brackets, closing braces, byte order marks, and
+//!   `{"records":` or `{"value":`, which open a brace to be closed. All else is stray text, which
+//!   ends where the next record seems to start: at `{` and one of a record's own keys, unescaped.
+//! - A record is an object of at most [`Limits::record`] bytes. What of it is looked at is this many
+//!   bytes and no more, so the rest of the text changes nothing.
+//! - The first damage in a record counts, not a later end of the text. A string that is not closed
+//!   and a number that the end touches are where the text ends. A text that ends inside a record in
+//!   which another seems to start is damaged there, not truncated.
+//! - Damage is also: nesting beyond 127 levels, a number beyond 64 bits, a record's own key in an
+//!   object of `flows` or `flowGroups`, an object or list among tuples, more than 65,535 lists of
+//!   tuples (single tuples counted).
+//! - Of members that say the same, the last in the text wins that has the right type; others do not
+//!   count. Keys are compared unescaped.
+//! - The version is the last of `flowLogVersion` in the record and `Version` in any object that is a
+//!   member of it. The text of a wrapper is the last of `_raw`, `message`, `event.original` in the
+//!   record and `original` in any object that is a member of it, that begins with `{` or `[` after
+//!   white space. Wrappers inside a wrapper's text are not opened.
+//! - An object with a list called `records` is not a record: the list is read as glue and records,
+//!   and reading goes on after the object.
+//! - A tuple belongs to the rule, the interface and the holder of rules (`rule`, `mac`, `aclID`) that
+//!   the nearest object around it names, be it before or after. An interface that is none, or that is
+//!   not named, is the record's `macAddress`; a holder that is not named is the record's
+//!   `resourceId`, in any case of letters.
+//! - Names longer than 1,024 bytes are cut.
 
 mod json;
 #[cfg(test)]
 mod tests;
 mod tuple;
 
+use super::Limits;
 use super::batch::{RecordBatch, Sink, TupleGroup};
+use super::tuple::Parsed;
 use crate::fault::FaultKind;
 use crate::net::{Mac, Timestamp};
-use json::Json;
+use json::{Json, Stop, Value};
 
 /// First keys of a record: where reading goes on after damage.
 const RECORD_KEYS: [&str; 12] = [
@@ -34,23 +64,21 @@ const WRAPPER_KEYS: [&str; 2] = ["records", "value"];
 const RAW_KEYS: [&str; 3] = ["_raw", "message", "event.original"];
 /// Members whose lists hold flows, and never records.
 const FLOWS_KEYS: [&str; 2] = ["flows", "flowGroups"];
-/// Longest record.
-const RECORD_LIMIT: usize = 16 << 20;
-/// Deepest `records` inside `records`.
-const DEPTH_LIMIT: u32 = 8;
-/// Most groups of a record.
-const GROUP_LIMIT: usize = 65_535;
+/// Longest name that is kept.
+const LONGEST_NAME: usize = 1_024;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Decodes a whole text: NSG and virtual network flow logs in every envelope.
-pub fn decode(text: &[u8], file: u32, sink: &mut impl Sink) {
+pub fn decode(text: &[u8], limits: Limits, file: u32, sink: &mut impl Sink) {
+    let batch = RecordBatch {
+        file,
+        ..RecordBatch::default()
+    };
     let mut decoder = Decoder {
         sink,
-        batch: RecordBatch {
-            file,
-            ..RecordBatch::default()
-        },
+        batch,
+        limit: limits.record,
         place: None,
     };
     decoder.document(text);
@@ -59,6 +87,7 @@ pub fn decode(text: &[u8], file: u32, sink: &mut impl Sink) {
 struct Decoder<'a, S> {
     sink: &'a mut S,
     batch: RecordBatch,
+    limit: usize,
     /// Offset and length of the record whose member is being decoded as a text of its own.
     place: Option<(u64, u64)>,
 }
@@ -68,36 +97,13 @@ struct Decoder<'a, S> {
 struct Context<'a> {
     rule: &'a str,
     acl: &'a str,
-    mac: Option<Mac>,
+    mac: Option<&'a str>,
+    record_mac: Option<&'a str>,
 }
 
 impl<S: Sink> Decoder<'_, S> {
-    /// Glue, record, glue, record, to the end of the text.
     fn document(&mut self, text: &[u8]) {
-        let mut at = 0;
-        let mut opened = 0i64;
-        while let Some(&byte) = text.get(at) {
-            let rest = &text[at..];
-            if rest.starts_with(BOM) {
-                at += BOM.len();
-            } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']') {
-                at += 1;
-            } else if byte == b'}' {
-                opened -= 1;
-                at += 1;
-            } else if let Some(length) = opening(rest, &WRAPPER_KEYS) {
-                opened += 1;
-                at += length;
-            } else if byte != b'{' {
-                self.fault(at, FaultKind::StrayText, "text between records");
-                at = resync(text, at).unwrap_or(text.len());
-            } else {
-                match self.object(text, at) {
-                    Some(next) => at = next,
-                    None => return,
-                }
-            }
-        }
+        let opened = self.records(text, 0);
         if opened > 0 {
             self.fault(
                 text.len(),
@@ -107,138 +113,159 @@ impl<S: Sink> Decoder<'_, S> {
         }
     }
 
+    /// Glue, record, glue, record, to the end of the text. How many wrappers are still open; none
+    /// where the text ends in a record.
+    fn records(&mut self, text: &[u8], start: usize) -> i64 {
+        let mut at = start;
+        let mut opened = 0;
+        while let Some(&byte) = text.get(at) {
+            if text[at..].starts_with(BOM) {
+                at += BOM.len();
+            } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']') {
+                at += 1;
+            } else if byte == b'}' {
+                opened -= 1;
+                at += 1;
+            } else if let Some(length) = opening(self.window(text, at), &WRAPPER_KEYS) {
+                opened += 1;
+                at += length;
+            } else if byte != b'{' {
+                self.fault(at, FaultKind::StrayText, "text between records");
+                at = self.resync(text, at).unwrap_or(text.len());
+            } else {
+                match self.object(text, at, &mut opened) {
+                    Some(next) => at = next,
+                    None => return 0,
+                }
+            }
+        }
+        opened
+    }
+
     /// Reads the object at `at`; where to go on, or `None` where the text ends inside it.
-    fn object(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        let limit = text.len().min(at + RECORD_LIMIT);
-        let mut values = serde_json::Deserializer::from_slice(&text[at..limit]).into_iter::<Json>();
-        let error = match values.next() {
-            Some(Ok(value)) if holds_another_record(&value) => {
-                self.fault(
-                    at,
-                    FaultKind::DamagedRecord,
-                    "a record inside another's flows",
-                );
-                return Some(resync(text, at + 1).unwrap_or(text.len()));
+    fn object(&mut self, text: &[u8], at: usize, opened: &mut i64) -> Option<usize> {
+        let window = &text[..at + self.window(text, at).len()];
+        let stop = match json::read(window, at) {
+            Ok(value) => {
+                *opened += self.member_or_record(text, &value);
+                return Some(value.end);
             }
-            Some(Ok(value)) => {
-                let length = values.byte_offset();
-                let place = self.place.unwrap_or((at as u64, length as u64));
-                (self.batch.offset, self.batch.length) = place;
-                self.member_or_record(&value, 0);
-                return Some(at + length);
-            }
-            Some(Err(error)) => error,
-            None => return None,
+            Err(stop) => stop,
         };
-        let next = resync(text, at + 1);
-        if error.is_eof() && limit < text.len() {
-            self.fault(at, FaultKind::RecordTooLarge, "record above 16 MiB");
-        } else if error.is_eof() && next.is_none() {
-            self.fault(at, FaultKind::Truncated, "the text ends inside a record");
-            return None;
-        } else {
-            self.fault(at, FaultKind::DamagedRecord, error.to_string());
+        let next = self.resync(text, at + 1);
+        match stop {
+            Stop::Damaged(expected) => self.fault(at, FaultKind::DamagedRecord, expected),
+            Stop::Ends if text.len() - at >= self.limit => {
+                self.fault(at, FaultKind::RecordTooLarge, "a longer record");
+            }
+            Stop::Ends if next.is_none() => {
+                self.fault(at, FaultKind::Truncated, "the text ends inside a record");
+                return None;
+            }
+            Stop::Ends => self.fault(at, FaultKind::DamagedRecord, "the next record"),
         }
         Some(next.unwrap_or(text.len()))
     }
 
-    /// A record, a list of records, or a collector's wrapper around the text of one.
-    fn member_or_record(&mut self, value: &Json, depth: u32) {
-        if let Some(raw) = raw_text(value).filter(|_| self.place.is_none()) {
-            self.place = Some((self.batch.offset, self.batch.length));
+    /// A record, a list of records, or a collector's wrapper around the text of one. How many
+    /// wrappers in a list of records were left open.
+    fn member_or_record(&mut self, text: &[u8], value: &Json) -> i64 {
+        let own = (value.start as u64, (value.end - value.start) as u64);
+        if let Some(raw) = raw_text(text, value).filter(|_| self.place.is_none()) {
+            self.place = Some(own);
             self.document(raw.as_bytes());
             self.place = None;
-        } else if let Some(Json::Array(records)) = value.get("records") {
-            if depth == DEPTH_LIMIT {
-                return self.record_fault(FaultKind::DamagedRecord, "records nested too deep");
-            }
-            for record in records {
-                self.member_or_record(record, depth + 1);
-            }
-        } else {
-            self.record(value);
+            return 0;
         }
+        if let Some(list) = value.last(|key| key == "records", as_list) {
+            return self.records(&text[..list.end], list.start);
+        }
+        (self.batch.offset, self.batch.length) = self.place.unwrap_or(own);
+        self.record(value);
+        0
     }
 
     /// Hands on one flow record.
     fn record(&mut self, record: &Json) {
         self.batch.clear_but_place();
-        let resource = record.text_ignoring_case("resourceId").unwrap_or_default();
+        let resource = record
+            .last(|key| key.eq_ignore_ascii_case("resourceId"), Json::as_text)
+            .unwrap_or_default();
         let target = record.text("targetResourceID").unwrap_or(resource);
-        self.batch.target.push_str(target);
+        self.batch.target.push_str(cut(target));
         self.batch.time = record.text("time").and_then(Timestamp::parse);
         let context = Context {
             acl: resource,
-            mac: mac(record.text("macAddress")),
+            record_mac: record.text("macAddress"),
             ..Context::default()
         };
-        if let Some(version) = unknown_version(record) {
-            self.record_fault(FaultKind::UnknownVersion, version);
-        } else if self.walk(record, context) == 0 {
+        if !is_flow_record(record) {
             let category = record.text("category").unwrap_or("none");
             let detail = format!("no flow tuples; category {category}");
-            self.record_fault(FaultKind::NotFlowRecord, detail);
-        } else if self.batch.groups.len() > GROUP_LIMIT {
-            self.record_fault(FaultKind::DamagedRecord, "more than 65,535 tuple groups");
+            self.fault(record.start, FaultKind::NotFlowRecord, detail);
+        } else if let Some(version) = unknown_version(record) {
+            self.fault(record.start, FaultKind::UnknownVersion, version);
         } else {
+            self.walk(record, record.start, context);
             self.sink.record(&self.batch);
         }
     }
 
-    /// Collects the tuple groups in `value`; how many lists of tuples there were.
-    fn walk(&mut self, value: &Json, outer: Context<'_>) -> usize {
-        match value {
-            Json::Array(items) => items.iter().map(|item| self.walk(item, outer)).sum(),
-            Json::Object(members) => {
+    /// Collects the tuple groups in `value`.
+    fn walk(&mut self, value: &Json, start: usize, outer: Context<'_>) {
+        match &value.value {
+            Value::Array(items) => {
+                for item in items {
+                    self.walk(item, start, outer);
+                }
+            }
+            Value::Object(members) => {
                 let context = Context {
                     rule: value.text("rule").unwrap_or(outer.rule),
                     acl: value.text("aclID").unwrap_or(outer.acl),
-                    mac: mac(value.text("mac")).or(outer.mac),
+                    mac: value.text("mac").or(outer.mac),
+                    ..outer
                 };
-                members
-                    .iter()
-                    .map(|(key, member)| match member {
-                        Json::Array(tuples) if key == "flowTuples" => self.group(tuples, context),
-                        Json::Array(_) if FLOWS_KEYS.contains(&key.as_str()) => {
-                            1 + self.walk(member, context)
+                for (key, member) in members {
+                    match &member.value {
+                        Value::Array(tuples) if key == "flowTuples" => {
+                            self.group(tuples, start, context);
                         }
-                        Json::Text(_) if is_single(key) => {
-                            self.group(std::slice::from_ref(member), context)
+                        Value::Text(_) if is_single(key) => {
+                            self.group(std::slice::from_ref(member), start, context);
                         }
-                        _ => self.walk(member, context),
-                    })
-                    .sum()
+                        _ => self.walk(member, start, context),
+                    }
+                }
             }
-            _ => 0,
+            _ => {}
         }
     }
 
-    /// Adds the tuples of one list. Returns 1: it was a list of tuples.
-    fn group(&mut self, tuples: &[Json], context: Context<'_>) -> usize {
+    /// Adds the tuples of one list of the record at `start`.
+    fn group(&mut self, tuples: &[Json], start: usize, context: Context<'_>) {
         let first = self.batch.tuples.len();
         for value in tuples {
-            let read = match value {
-                Json::Text(text) => tuple::read(text),
-                _ => Err((
-                    FaultKind::FieldCount,
-                    "a tuple that is no string".to_owned(),
-                )),
+            let Some(text) = value.as_text() else {
+                self.fault(value.start, FaultKind::FieldCount, "no string");
+                continue;
             };
-            match read {
-                Ok(fields) => fields.store(&mut self.batch),
-                Err((kind, detail)) => self.record_fault(kind, detail),
+            // Of a wrapper's text, no offsets are known.
+            let offset = self.place.map_or(value.start + 1 - start, |_| 0);
+            match tuple::read(text) {
+                Ok(fields) => fields.store(&mut self.batch, offset as u32),
+                Err((kind, detail)) => self.fault(value.start + 1, kind, detail),
             }
         }
         let end = self.batch.tuples.len();
         if end > first {
             self.batch.groups.push(TupleGroup {
-                rule: context.rule.to_owned(),
-                acl: context.acl.to_owned(),
-                mac: context.mac,
+                rule: cut(context.rule).to_owned(),
+                acl: cut(context.acl).to_owned(),
+                mac: mac(context.mac).or(mac(context.record_mac)),
                 tuples: first as u32..end as u32,
             });
         }
-        1
     }
 
     /// A fault at a place of the text being decoded.
@@ -247,9 +274,15 @@ impl<S: Sink> Decoder<'_, S> {
         self.sink.fault(offset, kind, detail.into());
     }
 
-    /// A fault of the record being decoded.
-    fn record_fault(&mut self, kind: FaultKind, detail: impl Into<String>) {
-        self.sink.fault(self.batch.offset, kind, detail.into());
+    /// The smallest place from `from` on where a record seems to start.
+    fn resync(&self, text: &[u8], from: usize) -> Option<usize> {
+        (from..text.len())
+            .find(|&at| text[at] == b'{' && opening(self.window(text, at), &RECORD_KEYS).is_some())
+    }
+
+    /// As much of the text from `at` on as one record may have.
+    fn window<'t>(&self, text: &'t [u8], at: usize) -> &'t [u8] {
+        &text[at..text.len().min(at + self.limit)]
     }
 }
 
@@ -263,64 +296,60 @@ impl RecordBatch {
 }
 
 /// The original text that a collector wrapped, if it is JSON.
-fn raw_text(value: &Json) -> Option<&str> {
-    let nested = value.get("event").and_then(|event| event.text("original"));
-    RAW_KEYS
-        .iter()
-        .filter_map(|key| value.text(key))
-        .chain(nested)
-        .find(|text| {
-            text.trim_start_matches(is_json_space)
-                .starts_with(['{', '['])
+fn raw_text<'a>(text: &[u8], value: &'a Json) -> Option<&'a str> {
+    let wrapped = |member: &'a Json| member.as_text().filter(|_| begins_json(text, member));
+    let members = value.members().iter().rev();
+    members
+        .filter_map(|(key, member)| {
+            let direct = Some(member).filter(|_| RAW_KEYS.contains(&key.as_str()));
+            direct
+                .and_then(wrapped)
+                .or_else(|| member.last(|key| key == "original", wrapped))
         })
+        .next()
 }
 
-/// The version of a record of flows, where it is none that is known.
+/// Whether a string begins with white space and `{` or `[`.
+fn begins_json(text: &[u8], string: &Json) -> bool {
+    let mut rest = &text[string.start + 1..string.end - 1];
+    while let [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] = rest {
+        rest = after;
+    }
+    matches!(rest, [b'{' | b'[', ..])
+}
+
+/// The version of a record, where it is none that is known.
 fn unknown_version(record: &Json) -> Option<String> {
-    let properties = record
-        .get("properties")
-        .and_then(|properties| properties.get("Version"));
-    let version = properties.or_else(|| record.get("flowLogVersion"))?;
-    let number = match version {
-        Json::Number(number) => Some(*number),
-        Json::Text(text) if text.is_empty() => return None,
-        Json::Text(text) => text.trim().parse().ok(),
-        Json::Object(_) | Json::Array(_) => return None,
-        Json::Other => None,
-    };
-    let known = number.is_some_and(|number| [1.0, 2.0, 4.0].contains(&number));
-    (!known && is_flow_record(record)).then(|| format!("version {version:?}"))
+    let members = record.members().iter().rev();
+    let version = members
+        .filter_map(|(key, member)| match key.as_str() {
+            "flowLogVersion" => {
+                version_text(member).or_else(|| member.last(|key| key == "Version", version_text))
+            }
+            _ => member.last(|key| key == "Version", version_text),
+        })
+        .next()?;
+    let number = version.trim().parse::<f64>();
+    let known = number.is_ok_and(|number| [1.0, 2.0, 4.0].contains(&number));
+    (!known && !version.is_empty()).then(|| format!("version {version:?}"))
+}
+
+fn version_text(value: &Json) -> Option<&str> {
+    match &value.value {
+        Value::Text(text) | Value::Plain(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// Whether there is a list of flows or of tuples anywhere in `value`.
 fn is_flow_record(value: &Json) -> bool {
-    match value {
-        Json::Array(items) => items.iter().any(is_flow_record),
-        Json::Object(members) => members.iter().any(|(key, member)| {
-            let list = matches!(member, Json::Array(_))
-                && (key == "flowTuples" || FLOWS_KEYS.contains(&key.as_str()));
-            list || (matches!(member, Json::Text(_)) && is_single(key)) || is_flow_record(member)
-        }),
-        _ => false,
-    }
-}
-
-/// Whether a list of flows holds a record, or a list of tuples anything but texts, numbers and the
-/// like: then the text between two records is lost, and neither can be trusted.
-fn holds_another_record(value: &Json) -> bool {
-    match value {
-        Json::Array(items) => items.iter().any(holds_another_record),
-        Json::Object(members) => members.iter().any(|(key, member)| {
-            let in_list = match member {
-                Json::Array(items) if key == "flowTuples" => items
-                    .iter()
-                    .any(|item| matches!(item, Json::Object(_) | Json::Array(_))),
-                Json::Array(items) if FLOWS_KEYS.contains(&key.as_str()) => items
-                    .iter()
-                    .any(|item| RECORD_KEYS.iter().any(|key| item.get(key).is_some())),
-                _ => false,
-            };
-            in_list || holds_another_record(member)
+    match &value.value {
+        Value::Array(items) => items.iter().any(is_flow_record),
+        Value::Object(members) => members.iter().any(|(key, member)| {
+            let is_list = as_list(member).is_some();
+            is_list && (key == "flowTuples" || FLOWS_KEYS.contains(&key.as_str()))
+                || member.as_text().is_some() && is_single(key)
+                || is_flow_record(member)
         }),
         _ => false,
     }
@@ -332,17 +361,16 @@ fn is_single(key: &str) -> bool {
     key == "flowTuple" || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+fn as_list(value: &Json) -> Option<&Json> {
+    matches!(value.value, Value::Array(_)).then_some(value)
+}
+
 fn mac(text: Option<&str>) -> Option<Mac> {
     text.and_then(|text| Mac::parse(text.as_bytes()))
 }
 
-fn is_json_space(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\r' | '\n')
-}
-
-/// The smallest place from `from` on where a record seems to start.
-fn resync(text: &[u8], from: usize) -> Option<usize> {
-    (from..text.len()).find(|&at| opening(&text[at..], &RECORD_KEYS).is_some())
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST_NAME)]
 }
 
 /// How long `{ "KEY" :` is, where `text` starts so with one of `keys`.
@@ -360,4 +388,18 @@ fn skip_space(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+/// Reads one tuple, to be held against the careful parser.
+///
+/// # Errors
+/// The first fault.
+pub fn parse_tuple(text: &str) -> Result<Parsed, FaultKind> {
+    let mut batch = RecordBatch::default();
+    let fields = tuple::read(text).map_err(|(kind, _)| kind)?;
+    fields.store(&mut batch, 0);
+    Ok(Parsed {
+        tuple: batch.tuples[0],
+        wide: batch.wide.first().copied(),
+    })
 }

@@ -170,7 +170,7 @@ fn bad(kind: FaultKind, found: &str) -> Bad {
 
 impl Fields {
     /// Adds the tuple to the batch's next group: narrow if it fits, else wide.
-    pub(super) fn store(self, batch: &mut RecordBatch) {
+    pub(super) fn store(self, batch: &mut RecordBatch, offset: u32) {
         let mut tuple = Tuple {
             time: self.time,
             source_port: self.source_port,
@@ -178,6 +178,7 @@ impl Fields {
             group: batch.groups.len() as u16,
             protocol: self.protocol,
             bits: self.bits,
+            offset,
             ..Tuple::default()
         };
         let counters = self.packets.iter().chain(&self.bytes);

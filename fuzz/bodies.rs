@@ -1,0 +1,267 @@
+//! What each fuzz target holds, for the fuzzer and for the tests that replay its files on stable.
+
+use std::io::{Cursor, Read};
+
+use nsgaudit::fault::FaultKind;
+use nsgaudit::flowlog::{
+    Limits, Outcome, RecordBatch, Scanner, Segment, Sink, Tuple, slow, traffic_analytics, tuple,
+};
+use nsgaudit::simd::{self, Common, Level};
+
+/// All that a decoder said, faults in a fixed order.
+#[derive(Debug, Default, PartialEq, Eq, Clone)]
+pub(crate) struct Heard {
+    pub(crate) records: Vec<RecordBatch>,
+    pub(crate) faults: Vec<(u64, FaultKind)>,
+}
+
+impl Sink for Heard {
+    fn record(&mut self, batch: &RecordBatch) {
+        let mut next = 0;
+        for (number, group) in batch.groups.iter().enumerate() {
+            assert_eq!(group.tuples.start, next, "groups follow one another");
+            next = group.tuples.end;
+            for tuple in &batch.tuples[group.tuples.start as usize..next as usize] {
+                assert_eq!(tuple.group as usize, number, "a tuple is in its group");
+            }
+        }
+        assert_eq!(
+            next as usize,
+            batch.tuples.len(),
+            "each tuple is in a group"
+        );
+        self.records.push(batch.clone());
+    }
+
+    fn fault(&mut self, offset: u64, kind: FaultKind, _: String) {
+        self.faults.push((offset, kind));
+    }
+}
+
+impl Heard {
+    /// The kinds of the faults, sorted.
+    pub(crate) fn kinds(&self) -> Vec<FaultKind> {
+        let mut kinds: Vec<_> = self.faults.iter().map(|&(_, kind)| kind).collect();
+        kinds.sort();
+        kinds
+    }
+
+    /// Adds the fault that a whole file has which lacks its end.
+    pub(crate) fn close(&mut self, outcome: &Outcome, length: usize) {
+        if outcome.opened > 0 && !outcome.truncated {
+            self.faults.push((length as u64, FaultKind::Truncated));
+        }
+        self.faults.sort_unstable();
+    }
+}
+
+/// Gives a text in pieces of `step` bytes.
+pub(crate) struct Pieces<'a>(Cursor<&'a [u8]>, usize);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+/// How a text is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) level: Level,
+    pub(crate) limits: Limits,
+    /// Bytes that the scanner reads at a time.
+    pub(crate) piece: usize,
+    /// Bytes that the reader gives at a time.
+    pub(crate) step: usize,
+}
+
+impl Way {
+    /// As files are read.
+    pub(crate) fn usual() -> Self {
+        Self {
+            level: Level::best(),
+            limits: Limits::default(),
+            piece: 192 * 1024,
+            step: usize::MAX,
+        }
+    }
+}
+
+/// Reads one segment.
+pub(crate) fn read_segment(text: &[u8], segment: Segment, way: Way, heard: &mut Heard) -> Outcome {
+    let mut scanner = Scanner::new(way.level, way.limits).in_pieces_of(way.piece);
+    let rest = &text[(segment.start as usize).min(text.len())..];
+    let mut reader = Pieces(Cursor::new(rest), way.step);
+    let before = heard.records.len();
+    let (outcome, result) = scanner.scan(&mut reader, segment, 0, heard);
+    assert!(result.is_ok(), "reading from memory");
+    assert_eq!(outcome.records as usize, heard.records.len() - before);
+    assert!(scanner.capacity() <= way.limits.record + 2 * way.piece + 1024);
+    outcome
+}
+
+/// What the fast scanner says.
+pub(crate) fn fast(text: &[u8], way: Way) -> Heard {
+    let mut heard = Heard::default();
+    let outcome = read_segment(text, Segment::WHOLE, way, &mut heard);
+    assert_eq!(outcome.bytes, text.len() as u64, "all is read");
+    heard.close(&outcome, text.len());
+    heard
+}
+
+/// What the slow twin says.
+pub(crate) fn twin(text: &[u8], limits: Limits) -> Heard {
+    let mut heard = Heard::default();
+    slow::decode(text, limits, 0, &mut heard);
+    heard.faults.sort_unstable();
+    heard
+}
+
+/// A number that is the same for the same bytes.
+fn number_of(bytes: &[u8]) -> usize {
+    let mix = |sum: u64, &byte: &u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    (bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 16) as usize
+}
+
+/// A flow log reads the same with vector instructions and without, in pieces and whole, as its slow
+/// twin reads it, with a limit that bites and one that does not.
+pub(crate) fn flow_log(bytes: &[u8]) {
+    let number = number_of(bytes);
+    let (piece, step) = (1 + number % 150, 1 + number / 150 % 90);
+    let small = Limits {
+        record: 1 + number / 13_500 % (2 * bytes.len() + 1),
+    };
+    for limits in [Limits::default(), small] {
+        let expected = twin(bytes, limits);
+        for level in [Level::best(), Level::Scalar] {
+            for piece in [192 * 1024, piece] {
+                let way = Way {
+                    level,
+                    limits,
+                    piece,
+                    step,
+                };
+                assert_eq!(fast(bytes, way), expected, "{way:?}");
+            }
+        }
+    }
+}
+
+/// The careful parser reads a tuple as its twin does; the loops of `simd` leave it alone or read it
+/// as the careful parser does.
+pub(crate) fn tuple(bytes: &[u8]) {
+    let parsed = tuple::parse(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert_eq!(parsed, slow::parse_tuple(text));
+    }
+    if bytes.contains(&b'"') {
+        return;
+    }
+    let mut text = vec![b'\n'; 64];
+    text.push(b'"');
+    let span = (text.len() as u32, (text.len() + bytes.len()) as u32);
+    text.extend_from_slice(bytes);
+    text.push(b'"');
+    text.extend_from_slice(&[b'7'; 128]);
+    for level in [Level::best(), Level::Scalar] {
+        let common = Common {
+            record: 60,
+            group: 9,
+        };
+        let mut tuples = [Tuple::default()];
+        let mut rest = Vec::new();
+        simd::decode(&text, &[span], common, &mut tuples, &mut rest, level);
+        if rest.is_empty() {
+            let [mut read] = tuples;
+            assert_eq!((read.offset, read.group), (5, 9));
+            (read.offset, read.group) = (0, 0);
+            let expected = parsed.as_ref().map(|parsed| (parsed.tuple, parsed.wide));
+            assert_eq!(Ok((read, None)), expected, "{level:?}");
+        } else {
+            assert_eq!(rest, [0]);
+            let is_narrow = tuple::parse_narrow(bytes).is_some();
+            assert!(
+                level != Level::Scalar || !is_narrow,
+                "the twin reads all narrow tuples"
+            );
+        }
+    }
+}
+
+/// A text in segments is the whole, or is known not to be. The first three bytes say where it is
+/// cut, the fourth how it is read.
+pub(crate) fn segments(bytes: &[u8]) {
+    let Some((&[first, second, third, how], text)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let mut borders = [first, second, third].map(|cut| (cut as usize * text.len() / 256) as u64);
+    borders.sort_unstable();
+    let level = [Level::best(), Level::Scalar][how as usize & 1];
+    let limits = Limits {
+        record: if how & 2 == 0 {
+            4 << 20
+        } else {
+            4 * how as usize
+        },
+    };
+    let way = Way {
+        level,
+        limits,
+        piece: 1 + how as usize,
+        step: 70,
+    };
+    in_segments(text, &borders, way);
+}
+
+/// A text cut at `borders` (ascending) is the whole, or is known not to be; which.
+pub(crate) fn in_segments(text: &[u8], borders: &[u64], way: Way) -> bool {
+    let mut borders: Vec<u64> = borders
+        .iter()
+        .copied()
+        .filter(|&border| border > 0)
+        .collect();
+    borders.dedup();
+    let starts = [0].into_iter().chain(borders.iter().copied());
+    let ends = borders.iter().copied().chain([u64::MAX]);
+    let mut heard = Heard::default();
+    let outcomes: Vec<_> = starts
+        .zip(ends)
+        .map(|(start, end)| read_segment(text, Segment { start, end }, way, &mut heard))
+        .collect();
+    let Some(joined) = Outcome::join(&outcomes) else {
+        return false;
+    };
+    heard.close(&joined, text.len());
+    assert_eq!(heard, fast(text, way), "{outcomes:?}");
+    assert_eq!(joined.bytes, text.len() as u64);
+    assert_eq!(joined.end, Some(text.len() as u64));
+    true
+}
+
+/// A Traffic Analytics export reads without panic, the same in pieces as whole, and never gives more
+/// records and faults than it has bytes.
+pub(crate) fn traffic_analytics(bytes: &[u8]) {
+    let step = 1 + number_of(bytes) % 60;
+    let mut said = [(); 4].map(|()| Heard::default());
+    let [csv, csv_pieces, json, json_pieces] = &mut said;
+    let pieces = || Pieces(Cursor::new(bytes), step);
+    let results = [
+        (
+            traffic_analytics::decode_csv(bytes, 0, csv),
+            traffic_analytics::decode_csv(pieces(), 0, csv_pieces),
+        ),
+        (
+            traffic_analytics::decode_json(bytes, 0, json),
+            traffic_analytics::decode_json(pieces(), 0, json_pieces),
+        ),
+    ];
+    for (whole, in_pieces) in results {
+        assert_eq!(whole.ok(), in_pieces.ok());
+    }
+    assert_eq!(csv, csv_pieces);
+    assert_eq!(json, json_pieces);
+    for heard in &said {
+        assert!(heard.records.len() + heard.faults.len() <= bytes.len() + 2);
+    }
+}
