@@ -343,6 +343,17 @@ fn document() -> impl Strategy<Value = String> {
     })
 }
 
+/// `PROPTEST_CASES` of a thousand, or so many.
+fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let asked = std::env::var_os("PROPTEST_CASES").map(|_| default.cases);
+    ProptestConfig {
+        failure_persistence: None,
+        cases: asked.map_or(cases, |asked| (asked as u64 * cases as u64 / 1_000) as u32),
+        ..default
+    }
+}
+
 /// A damage: where (in thousandths of the text), what.
 #[derive(Debug, Clone)]
 enum Damage {
@@ -396,7 +407,7 @@ fn damaged(text: &str, damages: &[Damage]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+    #![proptest_config(config(1_000))]
 
     #[test]
     fn fast_and_slow_read_the_same(
@@ -430,7 +441,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
+    #![proptest_config(config(12))]
 
     /// Records beyond a piece, lists beyond what is decoded at a time.
     #[test]
