@@ -298,15 +298,13 @@ impl RecordBatch {
 /// The original text that a collector wrapped, if it is JSON.
 fn raw_text<'a>(text: &[u8], value: &'a Json) -> Option<&'a str> {
     let wrapped = |member: &'a Json| member.as_text().filter(|_| begins_json(text, member));
-    let members = value.members().iter().rev();
-    members
-        .filter_map(|(key, member)| {
-            let direct = Some(member).filter(|_| RAW_KEYS.contains(&key.as_str()));
-            direct
-                .and_then(wrapped)
-                .or_else(|| member.last(|key| key == "original", wrapped))
-        })
-        .next()
+    let mut members = value.members().iter().rev();
+    members.find_map(|(key, member)| {
+        let direct = Some(member).filter(|_| RAW_KEYS.contains(&key.as_str()));
+        direct
+            .and_then(wrapped)
+            .or_else(|| member.last(|key| key == "original", wrapped))
+    })
 }
 
 /// Whether a string begins with white space and `{` or `[`.
@@ -320,15 +318,13 @@ fn begins_json(text: &[u8], string: &Json) -> bool {
 
 /// The version of a record, where it is none that is known.
 fn unknown_version(record: &Json) -> Option<String> {
-    let members = record.members().iter().rev();
-    let version = members
-        .filter_map(|(key, member)| match key.as_str() {
-            "flowLogVersion" => {
-                version_text(member).or_else(|| member.last(|key| key == "Version", version_text))
-            }
-            _ => member.last(|key| key == "Version", version_text),
-        })
-        .next()?;
+    let mut members = record.members().iter().rev();
+    let version = members.find_map(|(key, member)| match key.as_str() {
+        "flowLogVersion" => {
+            version_text(member).or_else(|| member.last(|key| key == "Version", version_text))
+        }
+        _ => member.last(|key| key == "Version", version_text),
+    })?;
     let number = version.trim().parse::<f64>();
     let known = number.is_ok_and(|number| [1.0, 2.0, 4.0].contains(&number));
     (!known && !version.is_empty()).then(|| format!("version {version:?}"))
