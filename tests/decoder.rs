@@ -224,6 +224,40 @@ impl Dice {
     }
 }
 
+/// A member that means something at some depth.
+fn stranger(dice: &mut Dice) -> (String, Node) {
+    let nested = 110 + dice.below(20) as usize;
+    let strangers = [
+        ("mac", text("AABBCCDDEEFF")),
+        ("mac", text("none")),
+        ("macAddress", text("00-22-48-12-AB-35")),
+        ("rule", text("stranger")),
+        ("rule", plain("null")),
+        ("aclID", text("/stranger")),
+        ("RESOURCEID", text("/STRANGER")),
+        ("targetResourceID", text("/strange")),
+        ("Version", plain("2")),
+        ("Version", text("9")),
+        ("flowLogVersion", plain("4")),
+        ("time", text("2026-02-03")),
+        ("category", text("X")),
+        ("original", text("[")),
+        ("records", List(vec![Object(vec![])])),
+        ("flow.7", text("1767607200,10.0.0.7,10.0.0.8,1,2,T,O,A")),
+        ("flows", List(vec![Text(String::new())])),
+        (
+            "deep",
+            (0..nested).fold(plain("0"), |inner, _| List(vec![inner])),
+        ),
+        (
+            "flowTuples",
+            (0..nested).fold(List(vec![]), |inner, _| object([("flowTuples", inner)])),
+        ),
+    ];
+    let (key, member) = &strangers[dice.below(strangers.len() as u64) as usize];
+    ((*key).to_owned(), member.clone())
+}
+
 /// Other key orders, repeated members, escaped letters.
 fn vary(node: &mut Node, dice: &mut Dice) {
     match node {
@@ -243,7 +277,7 @@ fn vary(node: &mut Node, dice: &mut Dice) {
                 }
                 members.push(again);
             }
-            for (key, member) in members {
+            for (key, member) in members.iter_mut() {
                 if dice.one_in(40) && !key.is_empty() {
                     let letter = dice.below(key.chars().count() as u64) as usize;
                     *key = key
@@ -259,6 +293,10 @@ fn vary(node: &mut Node, dice: &mut Dice) {
                         .collect();
                 }
                 vary(member, dice);
+            }
+            if dice.one_in(8) {
+                let at = dice.below(members.len() as u64 + 1) as usize;
+                members.insert(at, stranger(dice));
             }
         }
         List(items) => {
