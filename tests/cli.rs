@@ -1,5 +1,7 @@
 //! What the program promises at its edges: exit statuses, outputs, and what it prints for whom.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::fs;

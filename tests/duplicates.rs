@@ -1,5 +1,7 @@
 //! What is written twice is counted once.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::path::Path;
@@ -95,7 +97,7 @@ fn event_hub() -> Vec<Record> {
         .map(|minute| {
             let time = START + minute * 60;
             let flow =
-                Flow::out(time, APIM, "20.86.89.41", 5_672).from_port(40_000 + minute as u16);
+                Flow::out(time, APIM, "20.86.89.41", 5_672).with_port(40_000 + minute as u16);
             let flow = if minute < 20 { flow } else { flow.deny() };
             let rule = if minute < 20 {
                 "UserRule_Allow"
@@ -160,7 +162,7 @@ fn nsg_and_vnet_logs_of_the_same_flows_do_not_double() {
 fn both_ends_of_a_flow_do_not_double() {
     let flow = |minute: i64| {
         Flow::out(START + minute * 60, APIM, COMPUTE, 443)
-            .from_port(50_000 + minute as u16)
+            .with_port(50_000 + minute as u16)
             .end([10, 1_000, 20, 2_000])
     };
     let sending: Vec<Record> = (0..12)

@@ -92,7 +92,7 @@ impl Flow {
         self
     }
 
-    pub fn from_port(mut self, port: u16) -> Self {
+    pub fn with_port(mut self, port: u16) -> Self {
         self.source_port = port;
         self
     }
@@ -288,7 +288,7 @@ pub fn mixed(seed: u64, records: usize, seconds_apart: i64) -> Vec<Record> {
                 (&other, &own)
             };
             let mut flow = Flow::out(time - numbers.below(50) as i64, source, destination, port)
-                .from_port(1_024 + numbers.below(60_000) as u16);
+                .with_port(1_024 + numbers.below(60_000) as u16);
             flow.outbound = outbound;
             flow.allowed = allowed;
             flow.udp = numbers.below(9) == 0;
