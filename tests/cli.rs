@@ -117,7 +117,11 @@ fn status_2_tells_that_something_could_not_be_read() {
     bench.write("logs/quiet.json", quiet());
     let unreadable = bench.write("logs/unreadable.json", quiet());
     std::os::unix::fs::symlink(bench.path("logs"), bench.path("logs/loop")).unwrap();
-    fs::set_permissions(&unreadable, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(
+        &unreadable,
+        std::os::unix::fs::PermissionsExt::from_mode(0o000),
+    )
+    .unwrap();
     if fs::read(&unreadable).is_ok() {
         println!("unreadable files are not tested: this user may read them all");
     } else {

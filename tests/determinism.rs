@@ -1,5 +1,7 @@
 //! The same input gives the same bytes, however it is read and however it is stored.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::io::Write as _;

@@ -73,6 +73,9 @@ fn bad_tuples_are_faulty_and_the_rest_is_counted() {
     assert_eq!(number(&report, "/input/records/read"), 1);
 }
 
+/// What is done to a record's text.
+type Damage = fn(&str) -> String;
+
 #[test]
 fn damaged_records_are_faults_and_their_neighbours_are_counted() {
     let records = blob::mixed(21, 30, 20);
@@ -80,7 +83,6 @@ fn damaged_records_are_faults_and_their_neighbours_are_counted() {
         .iter()
         .map(|record| record.text(Format::VnetV4))
         .collect();
-    type Damage = fn(&str) -> String;
     let damages: [(&str, &str, Damage); 4] = [
         ("cut", "damaged-record", |text| {
             text[..text.len() / 2].to_owned()
