@@ -81,6 +81,19 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is a record (or a row) that was not read.
+    pub fn is_of_a_record(self) -> bool {
+        matches!(
+            self,
+            Self::Truncated
+                | Self::DamagedRecord
+                | Self::RecordTooLarge
+                | Self::NotFlowRecord
+                | Self::UnknownVersion
+                | Self::BadRow
+        )
+    }
+
     /// Whether the input as a whole could not be read: makes the exit status 2.
     pub fn is_unreadable_input(self) -> bool {
         matches!(self, Self::Unreadable | Self::SymlinkLoop)

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod classify;
 pub mod cli;
+pub mod config;
 pub mod environment;
 pub mod error;
 pub mod fault;

@@ -79,7 +79,10 @@ pub fn run<'a>(
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         match results.settle(&shared) {
-            Ok(files) => return Ok(shared.gather(plan.len() as u64, files)),
+            Ok(files) => {
+                shared.merge_faults(plan.faults().clone());
+                return Ok(shared.gather(plan.len() as u64, files));
+            }
             Err(torn) => in_one_piece.extend(torn),
         }
         progress.store(0, Ordering::Relaxed);
@@ -117,7 +120,7 @@ impl Attempt<'_> {
             match unit {
                 Unit::File(file) => self.file(file, &mut scanner, &mut worker),
                 Unit::Segment(file, number, segment) => {
-                    self.segment(file, number, segment, &mut scanner, &mut worker)
+                    self.segment(file, number, segment, &mut scanner, &mut worker);
                 }
             }
         }
@@ -144,11 +147,15 @@ impl Attempt<'_> {
                 return;
             }
         };
-        let first = match &opened {
-            Opened::Seekable { length, .. } => self.cut(file, *length),
-            Opened::Stream(_) => Segment::WHOLE,
+        let (first, length) = match &opened {
+            Opened::Seekable { length, .. } => (self.cut(file, *length), *length),
+            Opened::Stream(_) => (Segment::WHOLE, 0),
         };
         let outcome = read(opened, file, first, scanner, worker, self.progress);
+        if let Some(end) = outcome.end.filter(|&end| end < length) {
+            let detail = format!("expected {length} bytes, as when it was opened, found {end}");
+            worker.fault(end, FaultKind::FileShrank, detail);
+        }
         let notes = worker.end_file(outcome.bytes, outcome.tuples_faulty);
         lock(&self.results).add(file, 0, first == Segment::WHOLE, outcome, notes);
     }

@@ -13,6 +13,8 @@ use proptest::prelude::*;
 struct Heard {
     records: Vec<(Option<i64>, String, Vec<String>)>,
     faults: Vec<FaultKind>,
+    counted: Vec<FaultKind>,
+    broken: bool,
     /// Where the fast scanner says that tuples are, and when.
     places: Vec<(u64, i64)>,
 }
@@ -57,9 +59,25 @@ impl Sink for Heard {
 }
 
 impl Heard {
+    /// In an order that does not depend on the twin. Whether a text that is damaged and then ends is
+    /// called damaged or cut, and how often, depends on which is met first: of those faults only
+    /// that there are any is compared.
     fn sorted(mut self) -> Self {
-        self.faults.sort();
+        let broken =
+            |kind: &FaultKind| matches!(kind, FaultKind::Truncated | FaultKind::DamagedRecord);
+        self.broken = self.faults.iter().any(broken);
+        self.counted = self
+            .faults
+            .iter()
+            .copied()
+            .filter(|kind| !broken(kind))
+            .collect();
+        self.counted.sort();
         self
+    }
+
+    fn compared(self) -> impl PartialEq + std::fmt::Debug {
+        (self.records, self.counted, self.broken)
     }
 }
 
@@ -260,9 +278,9 @@ proptest! {
     #[test]
     fn fast_and_slow_read_the_same(text in document(), damages in prop::collection::vec(damage(), 0..4), step in 1usize..700) {
         let bytes = damaged(&text, &damages);
-        let expected = twin(&bytes);
-        prop_assert_eq!(&fast(&bytes, Level::best(), step), &expected, "{}", String::from_utf8_lossy(&bytes));
-        prop_assert_eq!(&fast(&bytes, Level::Scalar, usize::MAX), &expected);
+        let expected = twin(&bytes).compared();
+        prop_assert_eq!(&fast(&bytes, Level::best(), step).compared(), &expected, "{}", String::from_utf8_lossy(&bytes));
+        prop_assert_eq!(&fast(&bytes, Level::Scalar, usize::MAX).compared(), &expected);
     }
 
     #[test]
@@ -283,7 +301,7 @@ proptest! {
                 heard.faults.push(FaultKind::Truncated);
             }
             heard.places.clear();
-            prop_assert_eq!(heard.sorted(), fast(&bytes, Level::best(), 100));
+            prop_assert_eq!(heard.sorted().compared(), fast(&bytes, Level::best(), 100).compared());
             prop_assert_eq!(joined.bytes, bytes.len() as u64);
         }
     }

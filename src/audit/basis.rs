@@ -58,7 +58,7 @@ pub(crate) fn input(facts: &Facts, file_name: &dyn Fn(u32) -> String) -> Input {
             counted: read.records_counted,
             duplicate: read.records_duplicate,
             filtered: read.records_filtered,
-            faulty: 0,
+            faulty: read.records_faulty,
         },
         tuples: Reconciled {
             read: read.tuples,

@@ -7,14 +7,14 @@ use super::lookup::{Intervals, Lookup, MOST_CLASSES};
 use crate::catalogue::{AddressTerm, Row};
 use crate::environment::{Environment, ServiceTags};
 use crate::net::PrefixSet;
-use crate::net::prefix::{self, Family};
+use crate::net::prefix::Family;
 
 /// The platform's addresses: health probes, DNS, agent; instance metadata.
 const PLATFORM: [&str; 2] = ["168.63.129.16", "169.254.169.254"];
 /// The address of health probes.
 const LOAD_BALANCER: [&str; 1] = ["168.63.129.16"];
 /// Space that is not publicly reachable: RFC 1918, 6598, 1122, 3927, 5771, 1112; for IPv6 all but
-/// the global unicast space 2000::/3. Documentation space counts as public.
+/// the global unicast space `2000::/3`. Documentation space counts as public.
 const NOT_PUBLIC_V4: [&str; 9] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -341,6 +341,7 @@ impl Cutter {
 mod tests {
     use super::*;
     use crate::environment::Subnet;
+    use crate::net::prefix;
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

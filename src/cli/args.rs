@@ -8,7 +8,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Audits Azure flow logs against what a service requires: what is blocked but required, and what is
 /// open but unneeded.
 #[derive(Debug, Parser)]
-#[command(name = "nsgaudit", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "nsgaudit",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -66,7 +72,12 @@ pub struct LogArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, help_heading = "Limits")]
     pub max_record: usize,
     /// Most a compressed file may inflate to, in bytes; 0 for no limit.
-    #[arg(long, value_name = "BYTES", default_value_t = 0, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 0,
+        help_heading = "Limits"
+    )]
     pub max_inflated: u64,
     /// Use portable code only, no vector instructions.
     #[arg(long, hide = true)]
@@ -77,13 +88,24 @@ pub struct LogArgs {
 #[derive(Debug, Args)]
 pub struct EnvironmentArgs {
     /// The environment; by default nsgaudit.toml in the current folder, where there is one.
-    #[arg(long, value_name = "FILE", conflicts_with = "vnet", help_heading = "Environment")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "vnet",
+        help_heading = "Environment"
+    )]
     pub config: Option<PathBuf>,
-    /// The environment as `az network vnet show` or `list` prints it (-o json).
+    /// The environment as `az network vnet show` or `list` prints it (-o json); what --config states
+    /// is laid over it.
     #[arg(long, value_name = "FILE", help_heading = "Environment")]
     pub vnet: Option<PathBuf>,
     /// Which virtual network of the --vnet file.
-    #[arg(long, value_name = "NAME", requires = "vnet", help_heading = "Environment")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "vnet",
+        help_heading = "Environment"
+    )]
     pub vnet_name: Option<String>,
 }
 
@@ -123,13 +145,29 @@ pub struct AuditArgs {
     #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY", help_heading = "Exit status")]
     pub fail_on: FailOn,
     /// Exit with 3 where fewer interface-hours than this (percent) have logs.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, help_heading = "Exit status")]
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 0.0,
+        help_heading = "Exit status"
+    )]
     pub min_coverage: f64,
     /// Most flow groups that are told apart.
-    #[arg(long, value_name = "N", default_value_t = 65_536, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 32_768,
+        help_heading = "Limits"
+    )]
     pub max_groups: usize,
-    /// Most records that are remembered to know duplicates.
-    #[arg(long, value_name = "N", default_value_t = 1_835_008, help_heading = "Limits")]
+    /// Most records that are remembered to know duplicates: of each hour, and of all files whose path
+    /// tells no hour.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_835_008,
+        help_heading = "Limits"
+    )]
     pub max_records: usize,
 }
 

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::args::{AuditArgs, FailOn, Format};
-use super::{Status, colours, output, run, tell};
+use super::{Status, colours, output, setup, tell};
 use crate::audit::{Audit, AuditInput, Severity, audit};
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
@@ -16,51 +16,92 @@ const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     if !(0.0..=100.0).contains(&args.min_coverage) {
-        let message = format!("--min-coverage: expected 0 to 100 percent, found {}", args.min_coverage);
+        let message = format!(
+            "--min-coverage: expected 0 to 100 percent, found {}",
+            args.min_coverage
+        );
         return Err(Error::Usage { message });
     }
     if args.max_groups < 256 {
-        let message = format!("--max-groups: expected at least 256, found {}", args.max_groups);
+        let message = format!(
+            "--max-groups: expected at least 256, found {}",
+            args.max_groups
+        );
         return Err(Error::Usage { message });
     }
-    let stated = run::environment(&args.environment)?;
-    let profile = args.profile.as_deref().or(stated.profile.as_deref()).unwrap_or(DEFAULT_PROFILE).to_owned();
-    let catalogue = run::catalogue(&[&profile])?;
-    let basis = run::basis(&catalogue, &profile, &args.service_tags)?;
-    let logs = run::logs(&args.logs, &stated.environment)?;
-    let limits = TallyLimits { groups: args.max_groups, records: args.max_records };
+    let stated = setup::environment(&args.environment)?;
+    let profile = args
+        .profile
+        .as_deref()
+        .or(stated.profile.as_deref())
+        .unwrap_or(DEFAULT_PROFILE)
+        .to_owned();
+    let catalogue = setup::catalogue(&[&profile])?;
+    let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
+    let logs = setup::logs(&args.logs, &stated.environment)?;
+    let limits = TallyLimits {
+        groups: args.max_groups,
+        records: args.max_records,
+    };
     let progress = !args.quiet && std::io::stderr().is_terminal();
-    let read = run::read(&logs, stated, &basis, limits, progress)?;
+    let read = setup::read(&logs, stated, &basis, limits, progress)?;
+    let mut assumptions = read.assumptions;
+    if logs.plan.skipped_by_path() > 0 {
+        let skipped = logs.plan.skipped_by_path();
+        assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
+    }
     let audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,
         profile: basis.profile,
         included: &basis.included,
         tags: &basis.tags,
-        assumptions: read.assumptions,
+        assumptions,
         file_name: &|file| logs.plan.display(file),
         program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
     });
-    let text = match args.format {
-        Format::Json => report::json::render(&audit),
+    let output = args.output.as_deref();
+    match args.format {
+        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
         Format::Text => {
-            let colour = colours(args.color, args.output.is_some());
-            report::text::render(&audit, &TextOptions { colour, all: args.all, ..TextOptions::default() })
+            let colour = colours(args.color, output.is_some());
+            let options = TextOptions {
+                colour,
+                all: args.all,
+                ..TextOptions::default()
+            };
+            output::write(output, report::text::render(&audit, &options).as_bytes())?;
         }
-    };
-    output::write(args.output.as_deref(), text.as_bytes())?;
-    Ok(status(&audit, args, read.facts.faults.kinds().map(|(kind, _)| kind)))
+    }
+    Ok(status(
+        &audit,
+        args,
+        read.facts.faults.kinds().map(|(kind, _)| kind),
+    ))
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
 fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = FaultKind>) -> Status {
     if audit.input.flow_files == 0 {
-        tell("error", "no flow record was read: the faults in the report say what was found instead");
+        tell(
+            "error",
+            "no flow record was read: the faults in the report say what was found instead",
+        );
         return Status::Incomplete;
     }
     if faults.any(FaultKind::is_unreadable_input) {
-        tell("error", "some input could not be read: the faults in the report say which");
+        tell(
+            "error",
+            "some input could not be read: the faults in the report say which",
+        );
         return Status::Incomplete;
+    }
+    if audit.input.tuples.counted == 0 {
+        tell(
+            "error",
+            "no flow was counted: the filters leave nothing of what was read",
+        );
+        return Status::Inconclusive;
     }
     let worst = audit.findings.iter().map(|finding| finding.severity).max();
     if least(args.fail_on).is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {
@@ -68,7 +109,13 @@ fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = Faul
     }
     let covered = audit.input.coverage.per_mille as f64 / 10.0;
     if args.min_coverage > 0.0 && covered < args.min_coverage {
-        tell("error", &format!("coverage is {covered:.1} %, below --min-coverage {}", args.min_coverage));
+        tell(
+            "error",
+            &format!(
+                "coverage is {covered:.1} %, below --min-coverage {}",
+                args.min_coverage
+            ),
+        );
         return Status::Inconclusive;
     }
     Status::Quiet

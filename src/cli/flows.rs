@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::atomic::AtomicU64;
 
 use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat};
-use super::{Status, run, tell};
+use super::{Status, setup, tell};
 use crate::error::{Error, Result};
 use crate::fault::{FaultKind, FaultTally};
 use crate::flowlog::{RecordBatch, Scanner, Segment, Sink, Tuple};
@@ -14,8 +14,8 @@ use crate::report::flows::{self, write_flow};
 use crate::tally::Narrow;
 
 pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
-    let stated = run::environment(&args.environment)?;
-    let logs = run::logs(&args.logs, &stated.environment)?;
+    let stated = setup::environment(&args.environment)?;
+    let logs = setup::logs(&args.logs, &stated.environment)?;
     let wanted = Wanted::new(args, &logs.narrow)?;
     let format = match args.format {
         FlowsFormat::Jsonl => flows::FlowsFormat::JsonLines,
@@ -40,7 +40,14 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
         printer.file = file;
         match logs.plan.open(file, &logs.reading.open) {
             Ok(opened) => {
-                pipeline::read(opened, file, Segment::WHOLE, &mut scanner, &mut printer, &AtomicU64::new(0));
+                pipeline::read(
+                    opened,
+                    file,
+                    Segment::WHOLE,
+                    &mut scanner,
+                    &mut printer,
+                    &AtomicU64::new(0),
+                );
             }
             Err(fault) => printer.fault(0, fault.kind, fault.detail),
         }
@@ -52,11 +59,25 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
 /// Says what was skipped; 2 where input could not be read.
 fn told(faults: &FaultTally, name: &dyn Fn(u32) -> String) -> Status {
     for (kind, tally) in faults.kinds() {
-        let first = tally.samples.first().map_or_else(String::new, |fault| format!("; first at {}:{}: {}", name(fault.file), fault.offset, fault.detail));
-        tell("skipped", &format!("{} {}{first}", tally.count, kind.code()));
+        let first = tally.samples.first().map_or_else(String::new, |fault| {
+            format!(
+                "; first at {}:{}: {}",
+                name(fault.file),
+                fault.offset,
+                fault.detail
+            )
+        });
+        tell(
+            "skipped",
+            &format!("{} {}{first}", tally.count, kind.code()),
+        );
     }
     let unreadable = faults.kinds().any(|(kind, _)| kind.is_unreadable_input());
-    if unreadable { Status::Incomplete } else { Status::Quiet }
+    if unreadable {
+        Status::Incomplete
+    } else {
+        Status::Quiet
+    }
 }
 
 /// Which tuples are printed.
@@ -72,11 +93,18 @@ impl<'a> Wanted<'a> {
     fn new(args: &FlowsArgs, narrow: &'a Narrow) -> Result<Self> {
         let mut ports = PortSet::default();
         for text in &args.port {
-            let message = || format!("--port: expected a port or range such as 443 or 6379-6383, found {text:?}");
-            ports = ports.union(&PortSet::parse(text).ok_or_else(|| Error::Usage { message: message() })?);
+            let message = || {
+                format!("--port: expected a port or range such as 443 or 6379-6383, found {text:?}")
+            };
+            ports = ports
+                .union(&PortSet::parse(text).ok_or_else(|| Error::Usage { message: message() })?);
         }
-        let addresses = PrefixSet::parse(args.address.iter().map(String::as_str))
-            .map_err(|text| Error::Usage { message: format!("--address: expected a prefix or address, found {text:?}") })?;
+        let addresses =
+            PrefixSet::parse(args.address.iter().map(String::as_str)).map_err(|text| {
+                Error::Usage {
+                    message: format!("--address: expected a prefix or address, found {text:?}"),
+                }
+            })?;
         Ok(Self {
             narrow,
             decision: args.decision.map(|decision| match decision {
@@ -95,9 +123,16 @@ impl<'a> Wanted<'a> {
     fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
         self.narrow.keeps_group(&batch.groups[tuple.group as usize])
             && self.narrow.keeps_tuple(batch, tuple)
-            && self.decision.is_none_or(|decision| decision == tuple.bits.decision())
-            && self.direction.is_none_or(|direction| direction == tuple.bits.direction())
-            && self.ports.as_ref().is_none_or(|ports| ports.contains(tuple.destination_port))
+            && self
+                .decision
+                .is_none_or(|decision| decision == tuple.bits.decision())
+            && self
+                .direction
+                .is_none_or(|direction| direction == tuple.bits.direction())
+            && self
+                .ports
+                .as_ref()
+                .is_none_or(|ports| ports.contains(tuple.destination_port))
             && self.addresses.as_ref().is_none_or(|addresses| {
                 let (source, destination) = batch.addresses(tuple);
                 addresses.contains(source) || addresses.contains(destination)
@@ -122,9 +157,10 @@ impl<W: Write> Printer<'_, W> {
     fn finish(mut self) -> Result<FaultTally> {
         let result = self.failed.take().map_or_else(|| self.out.flush(), Err);
         match result {
-            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Error::Write { path: "standard output".into(), source })
-            }
+            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Error::Write {
+                path: "standard output".into(),
+                source,
+            }),
             _ => Ok(self.faults),
         }
     }
@@ -138,7 +174,8 @@ impl<W: Write> Sink for Printer<'_, W> {
             }
             if self.wanted.keeps(batch, tuple) {
                 self.left -= 1;
-                self.failed = write_flow(&mut self.out, batch, tuple, &self.path, self.format).err();
+                self.failed =
+                    write_flow(&mut self.out, batch, tuple, &self.path, self.format).err();
             }
         }
     }

@@ -8,7 +8,7 @@ mod init;
 pub mod output;
 mod profiles;
 pub mod progress;
-mod run;
+mod setup;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -49,7 +49,11 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {
-            let status = if message.use_stderr() { Status::Incomplete } else { Status::Quiet };
+            let status = if message.use_stderr() {
+                Status::Incomplete
+            } else {
+                Status::Quiet
+            };
             // Where even this cannot be printed there is nobody to tell.
             drop(message.print());
             return status.into();
@@ -83,7 +87,9 @@ fn explain(code: &str) -> Result<Status> {
     match checks::explain(code) {
         Some(text) => print(text),
         None => Err(Error::Usage {
-            message: format!("no check is called {code:?}: `nsgaudit checks` lists them, NSG101 is one"),
+            message: format!(
+                "no check is called {code:?}: `nsgaudit checks` lists them, NSG101 is one"
+            ),
         }),
     }
 }
@@ -100,7 +106,11 @@ fn tell(kind: &str, text: &str) {
         let lead = if number == 0 { kind } else { "" };
         let colon = if number == 0 { ":" } else { " " };
         // Where standard error is closed there is nobody to tell.
-        drop(writeln!(stderr, "{lead}{colon} {}", report::escape::terminal(line)));
+        drop(writeln!(
+            stderr,
+            "{lead}{colon} {}",
+            report::escape::terminal(line)
+        ));
     }
 }
 
@@ -110,7 +120,10 @@ fn colours(when: Colour, to_file: bool) -> bool {
         Colour::Always => true,
         Colour::Never => false,
         Colour::Auto => {
-            #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the command line reads the environment"
+            )]
             let plain = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
             !to_file && !plain && std::io::stdout().is_terminal()
         }

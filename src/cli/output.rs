@@ -1,26 +1,34 @@
 //! Writing an output: whole or not at all.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// Writes `bytes` to standard output (`None`) or to a file.
+/// Writes `bytes` to standard output (`None`) or to a file, as [`stream`] does.
+pub fn write(target: Option<&Path>, bytes: &[u8]) -> Result<()> {
+    stream(target, &|to| to.write_all(bytes))
+}
+
+/// What is written: called once, with where to.
+pub type Content<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
+
+/// Writes `content` to standard output (`None`) or to a file.
 ///
 /// A file is written beside its target under another name, synced, and then renamed over it: the
-/// target holds either what it held before or all of `bytes`. An existing file keeps its
+/// target holds either what it held before or all of `content`. An existing file keeps its
 /// permissions; a link is followed. Devices, pipes and sockets are written to directly. A reader
 /// that closes its pipe early (`nsgaudit … | head`) is no error.
-pub fn write(target: Option<&Path>, bytes: &[u8]) -> Result<()> {
+pub fn stream(target: Option<&Path>, content: &Content<'_>) -> Result<()> {
     let Some(path) = target else {
-        return pipe(Path::new("standard output"), io::stdout().lock(), bytes);
+        return pipe(Path::new("standard output"), io::stdout().lock(), content);
     };
     if let Some(path) = path.to_str() {
         match path {
-            "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => return write(None, bytes),
+            "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => return stream(None, content),
             "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => {
-                return pipe(Path::new(path), io::stderr().lock(), bytes);
+                return pipe(Path::new(path), io::stderr().lock(), content);
             }
             _ => {}
         }
@@ -33,11 +41,14 @@ pub fn write(target: Option<&Path>, bytes: &[u8]) -> Result<()> {
     match place {
         Place::Device => {
             let device = OpenOptions::new().write(true).open(path).map_err(failed)?;
-            pipe(path, device, bytes)
+            pipe(path, device, content)
         }
-        Place::File { path, existing } => replace(&path, existing, bytes).map_err(failed),
+        Place::File { path, existing } => replace(&path, existing, content).map_err(failed),
     }
 }
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 1 << 16;
 
 /// What a target is.
 enum Place {
@@ -125,8 +136,9 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn pipe(path: &Path, mut to: impl Write, bytes: &[u8]) -> Result<()> {
-    match to.write_all(bytes).and_then(|()| to.flush()) {
+fn pipe(path: &Path, to: impl Write, content: &Content<'_>) -> Result<()> {
+    let mut to = BufWriter::with_capacity(BUFFER, to);
+    match content(&mut to).and_then(|()| to.flush()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Error::Write {
             path: path.to_owned(),
             source,
@@ -136,7 +148,7 @@ fn pipe(path: &Path, mut to: impl Write, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a temporary file in the same folder and renames it; dropped, it is removed.
-fn replace(path: &Path, existing: Option<Metadata>, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, existing: Option<Metadata>, content: &Content<'_>) -> io::Result<()> {
     let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".nsgaudit-").suffix(".tmp");
@@ -147,7 +159,10 @@ fn replace(path: &Path, existing: Option<Metadata>, bytes: &[u8]) -> io::Result<
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let mut to = BufWriter::with_capacity(BUFFER, &mut file);
+    content(&mut to)?;
+    to.flush()?;
+    drop(to);
     if let Some(existing) = existing {
         file.as_file().set_permissions(existing.permissions())?;
     }
@@ -309,6 +324,9 @@ mod tests {
                 Ok(())
             }
         }
-        pipe(Path::new("standard output"), Closed, b"x").unwrap();
+        pipe(Path::new("standard output"), Closed, &|to| {
+            to.write_all(b"x")
+        })
+        .unwrap();
     }
 }

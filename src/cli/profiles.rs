@@ -1,7 +1,7 @@
 //! `nsgaudit profiles`.
 
 use super::args::{ProfilesArgs, ProfilesVerb};
-use super::{Status, print, run};
+use super::{Status, print, setup};
 use crate::catalogue::{Catalogue, diff, lint, text};
 use crate::error::Result;
 
@@ -9,13 +9,16 @@ pub(super) fn run(args: ProfilesArgs) -> Result<Status> {
     match args.verb.unwrap_or(ProfilesVerb::List) {
         ProfilesVerb::List => print(&text::list(&Catalogue::embedded()?)),
         ProfilesVerb::Show { profile } => {
-            let catalogue = run::catalogue(&[&profile])?;
+            let catalogue = setup::catalogue(&[&profile])?;
             print(&text::show(catalogue.get(&profile)?))
         }
         ProfilesVerb::Lint { profiles } => check(&profiles),
         ProfilesVerb::Diff { before, after } => {
-            let catalogue = run::catalogue(&[&before, &after])?;
-            print(&text::diff(&diff::diff(catalogue.get(&before)?, catalogue.get(&after)?)))
+            let catalogue = setup::catalogue(&[&before, &after])?;
+            print(&text::diff(&diff(
+                catalogue.get(&before)?,
+                catalogue.get(&after)?,
+            )))
         }
     }
 }
@@ -23,12 +26,18 @@ pub(super) fn run(args: ProfilesArgs) -> Result<Status> {
 /// Lints each; findings where any has an error.
 fn check(names: &[String]) -> Result<Status> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let catalogue = run::catalogue(&names)?;
+    let catalogue = setup::catalogue(&names)?;
     let mut messages = Vec::new();
     for name in &names {
-        messages.extend(lint::lint(catalogue.get(name)?, &catalogue));
+        messages.extend(lint(catalogue.get(name)?, &catalogue));
     }
     print(&text::lint(&messages))?;
-    let failed = messages.iter().any(|message| message.severity == lint::Severity::Error);
-    Ok(if failed { Status::Findings } else { Status::Quiet })
+    let failed = messages
+        .iter()
+        .any(|message| message.severity == lint::Severity::Error);
+    Ok(if failed {
+        Status::Findings
+    } else {
+        Status::Quiet
+    })
 }

@@ -1,7 +1,14 @@
 //! The environment: what the audited network looks like, whatever said so.
 
+pub mod assume;
+pub mod check;
 pub mod model;
+pub mod remarks;
 pub mod tags;
+pub mod text;
+pub mod vnet;
 
+pub use assume::assume;
 pub use model::*;
+pub use remarks::remarks;
 pub use tags::{ServiceTags, TagEdition};

@@ -5,9 +5,8 @@
 //! tuple array belongs to the nearest enclosing objects that name a rule, an interface, a holder of
 //! the rule. They may name it after the array.
 
-use std::borrow::Cow;
-
 use super::batch::{RecordBatch, Tuple, TupleGroup};
+use super::json_text::{check_string, check_unfinished, may_go_on, unescape};
 use super::tuple;
 use crate::fault::FaultKind;
 use crate::net::{Mac, Timestamp};
@@ -449,11 +448,11 @@ impl RecordParser {
         }
         loop {
             self.gather(cursor);
-            if cursor.byte()? != b'"' {
-                self.other_element(cursor)?;
-            } else {
+            if cursor.byte()? == b'"' {
                 let span = cursor.raw_string()?;
                 self.spans.push((span.start, span.end));
+            } else {
+                self.other_element(cursor)?;
             }
             if self.spans.len() >= CHUNK {
                 self.add_group(cursor, common, level)?;
@@ -709,6 +708,10 @@ fn name(text: &[u8]) -> String {
 }
 
 fn replace(place: &mut String, text: &[u8]) {
+    // Mostly the record before said the same.
+    if place.as_bytes() == text {
+        return;
+    }
     place.clear();
     match std::str::from_utf8(text) {
         Ok(text) => place.push_str(text),
@@ -728,7 +731,12 @@ fn plain_token(cursor: &mut Cursor<'_>) -> Result<Span, Stop> {
         cursor.at += 1;
     }
     if cursor.at == cursor.end {
-        return Err(Stop::Incomplete);
+        let begun = &cursor.text[start..cursor.end];
+        return Err(if may_go_on(begun) {
+            Stop::Incomplete
+        } else {
+            Stop::Damaged("a JSON value")
+        });
     }
     let token = Span {
         start: start as u32,
@@ -738,61 +746,4 @@ fn plain_token(cursor: &mut Cursor<'_>) -> Result<Span, Stop> {
         Ok(_) => Ok(token),
         Err(_) => Err(Stop::Damaged("a JSON value")),
     }
-}
-
-/// Whether a string's raw text is what JSON allows: UTF-8, no control characters, known escapes.
-#[inline]
-fn check_string(raw: &[u8], escapes: bool) -> Result<(), Stop> {
-    let mut seen = 0;
-    for &byte in raw {
-        seen |= byte & 0x80 | u8::from(byte < 0x20);
-    }
-    if seen & 1 != 0 {
-        return Err(Stop::Damaged("no control character in a string"));
-    }
-    if seen & 0x80 != 0 && std::str::from_utf8(raw).is_err() {
-        return Err(Stop::Damaged("UTF-8 text"));
-    }
-    if escapes && raw.contains(&b'\\') && quoted(raw).is_none() {
-        return Err(Stop::Damaged("an escape that JSON knows"));
-    }
-    Ok(())
-}
-
-/// As [`check_string`], for the part that there is of a string whose end is not there.
-fn check_unfinished(raw: &[u8]) -> Result<(), Stop> {
-    let mut rest = raw;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte < 0x20 {
-            return Err(Stop::Damaged("no control character in a string"));
-        }
-        if byte == b'\\' {
-            let Some((&escape, after)) = after.split_first() else {
-                break;
-            };
-            rest = after;
-            let hex = escape != b'u' || after.iter().take(4).all(u8::is_ascii_hexdigit);
-            if !(b"\"\\/bfnrtu".contains(&escape) && hex) {
-                return Err(Stop::Damaged("an escape that JSON knows"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The string's text, its escapes resolved.
-fn unescape(raw: &[u8], escapes: bool) -> Cow<'_, [u8]> {
-    if !escapes || !raw.contains(&b'\\') {
-        return Cow::Borrowed(raw);
-    }
-    quoted(raw).map_or(Cow::Borrowed(raw), |text| Cow::Owned(text.into_bytes()))
-}
-
-fn quoted(raw: &[u8]) -> Option<String> {
-    let mut literal = Vec::with_capacity(raw.len() + 2);
-    literal.push(b'"');
-    literal.extend_from_slice(raw);
-    literal.push(b'"');
-    serde_json::from_slice(&literal).ok()
 }

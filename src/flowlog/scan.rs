@@ -268,7 +268,7 @@ impl Scanner {
             return Step::Done;
         }
         match first_key(&self.bytes[..self.end], start) {
-            FirstKey::Key(key, after) if matches!(key, b"records" | b"value") => {
+            FirstKey::Key(b"records" | b"value", after) => {
                 run.outcome.opened += 1;
                 run.at = after;
                 return Step::On;

@@ -275,12 +275,21 @@ fn raw_text(value: &Json) -> Option<&str> {
         })
 }
 
-/// The version of a record of flows, where it is none that is known.
+/// The version of a record of flows, where it is none that is known: the last `flowLogVersion` of
+/// the record, or `Version` of an object in it.
 fn unknown_version(record: &Json) -> Option<String> {
-    let properties = record
-        .get("properties")
-        .and_then(|properties| properties.get("Version"));
-    let version = properties.or_else(|| record.get("flowLogVersion"))?;
+    let Json::Object(members) = record else {
+        return None;
+    };
+    let versions = members.iter().filter_map(|(key, member)| {
+        if key == "flowLogVersion" {
+            Some(member)
+        } else {
+            member.get("Version")
+        }
+    });
+    let scalar = |version: &&Json| !matches!(version, Json::Object(_) | Json::Array(_));
+    let version = versions.filter(scalar).last()?;
     let number = match version {
         Json::Number(number) => Some(*number),
         Json::Text(text) if text.is_empty() => return None,

@@ -1,16 +1,48 @@
 //! The audit as JSON, and the schema that it keeps to.
 
+use std::io::{self, Write};
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::escape;
 use crate::audit::{Audit, SCHEMA_VERSION};
 
-/// The audit as JSON: indented, in the order of the model's fields, with a final line break.
+/// Writes the audit as JSON: indented, in the order of the model's fields, with a final line break.
 ///
-/// The same audit gives the same bytes. Characters that a terminal would obey are `\uXXXX`.
+/// The same audit gives the same bytes. Characters that a terminal would obey are `\uXXXX`. A large
+/// audit is never held as text.
+pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+    let mut escaped = Escaped { out };
+    serde_json::to_writer_pretty(&mut escaped, audit)?;
+    escaped.out.write_all(b"\n")
+}
+
+/// The audit as JSON text, as [`write`] writes it.
 pub fn render(audit: &Audit) -> String {
-    pretty(audit)
+    let mut text = Vec::new();
+    // Into memory, with string keys only, this cannot fail.
+    drop(write(audit, &mut text));
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Escapes what passes. `serde_json` writes whole characters.
+struct Escaped<'a> {
+    out: &'a mut dyn Write,
+}
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.out.write_all(escape::json(text).as_bytes())?,
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The JSON schema (draft 2020-12) of what [`render`] writes, with a final line break.

@@ -108,6 +108,9 @@ pub struct Common {
 /// the common shape: IPv4, numbers of up to eight digits, a known encryption. `tuples` has a place
 /// for each; the numbers of spans that were not decoded are appended to `rest`, and their places
 /// hold nothing of use.
+///
+/// # Panics
+/// Where `tuples` has not a place for each span.
 pub fn decode(
     text: &[u8],
     spans: &[(u32, u32)],

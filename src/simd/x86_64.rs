@@ -6,7 +6,17 @@
 //! lanes; likewise for the two ports. All fields are checked; whatever is not of the common shape
 //! is left to the careful parser.
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16,
+    _mm_maddubs_epi16, _mm_movemask_epi8, _mm_or_si128, _mm_packus_epi32, _mm_set1_epi8,
+    _mm_set1_epi16, _mm_set1_epi32, _mm_setr_epi8, _mm_shuffle_epi8, _mm_subs_epu8,
+    _mm_testz_si128, _mm_xor_si128, _mm256_and_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
+    _mm256_cmpgt_epi32, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_movemask_epi8, _mm256_or_si256, _mm256_packus_epi32,
+    _mm256_set_m128i, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setr_epi8,
+    _mm256_setr_epi64x, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_subs_epu8,
+    _mm256_testz_si256, _mm256_xor_si256,
+};
 use std::sync::LazyLock;
 
 use super::{Common, Quotes, scalar};
@@ -158,7 +168,7 @@ fn push_places(places: &mut Vec<u32>, at: u32, mut set: u64) {
                 places
                     .as_mut_ptr()
                     .add(length + written + step)
-                    .write(at.wrapping_add(set.trailing_zeros()))
+                    .write(at.wrapping_add(set.trailing_zeros()));
             };
             set &= set.wrapping_sub(1);
         }
@@ -449,7 +459,7 @@ fn two_addresses(
 
 /// Protocol, bits, and where the counters start (0 for a tuple without any) from the letters at
 /// `at`, of which `word` is the first sixteen bytes.
-#[inline(always)]
+#[inline]
 fn letters(word: u128, at: usize, end: usize, seconds: bool) -> Option<(u8, Bits, usize)> {
     if seconds {
         nsg_letters(word as u64, at, end)
@@ -459,7 +469,7 @@ fn letters(word: u128, at: usize, end: usize, seconds: bool) -> Option<(u8, Bits
 }
 
 /// `T,O,A` and the end, or `T,O,A,B,`.
-#[inline(always)]
+#[inline]
 fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     const COMMAS: u64 = 0x2c00_2c00_2c00_2c00;
     const COMMA_PLACES: u64 = 0xff00_ff00_ff00_ff00;
@@ -479,10 +489,10 @@ fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
         LETTER_STATE[byte(6) as usize]
     };
     let ok = (word & places == COMMAS & places)
-        & (protocol != 0)
-        & (direction & DIRECTION != 0)
-        & (decision & DECISION != 0)
-        & (state != 0);
+        && (protocol != 0)
+        && (direction & DIRECTION != 0)
+        && (decision & DECISION != 0)
+        && (state != 0);
     if !ok {
         return None;
     }
@@ -497,7 +507,7 @@ fn nsg_letters(word: u64, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
 }
 
 /// `6,O,B,NX,` or `17,O,B,X,`.
-#[inline(always)]
+#[inline]
 fn vnet_letters(word: u128, at: usize, end: usize) -> Option<(u8, Bits, usize)> {
     let (number, width) = match word as u32 & 0xff_ffff {
         low if low & 0xffff == u32::from_le_bytes(*b"6,\0\0") => (6, 1),

@@ -42,7 +42,9 @@ impl Interfaces {
 
     /// An address of `mac` itself.
     pub(crate) fn address(&mut self, mac: Mac, address: IpAddr) {
-        let Some(names) = self.names.get_mut(&mac) else { return };
+        let Some(names) = self.names.get_mut(&mac) else {
+            return;
+        };
         let full = names.addresses.len() == MOST_NAMES;
         if full && names.addresses.last().is_some_and(|&last| last < address) {
             return;

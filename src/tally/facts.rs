@@ -140,7 +140,7 @@ pub struct ReadTotals {
     pub flow_files: u64,
     /// Bytes of (decompressed) text.
     pub bytes: u64,
-    /// Flow records read whole.
+    /// Records read, good and bad.
     pub records: u64,
     /// Of these: counted.
     pub records_counted: u64,
@@ -148,6 +148,8 @@ pub struct ReadTotals {
     pub records_duplicate: u64,
     /// Of these: left out by `--nsg`, `--mac`.
     pub records_filtered: u64,
+    /// Of these: bad, or no flow records, each a fault.
+    pub records_faulty: u64,
     /// Tuples read from those records, good and bad.
     pub tuples: u64,
     /// Of these: counted.

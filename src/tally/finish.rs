@@ -104,11 +104,16 @@ impl Gathered {
     /// that the facts are to speak of: the same, unless the environment was assumed in between.
     pub fn finish(self, counted_by: &Partition, partition: &Partition) -> Facts {
         let Self {
-            parts,
+            mut parts,
             rules,
             duplicates_kept,
             coverage,
         } = self;
+        if duplicates_kept {
+            // Which were known depends on which came first: all count.
+            parts.read.records_counted += std::mem::take(&mut parts.read.records_duplicate);
+            parts.read.tuples_counted += std::mem::take(&mut parts.read.tuples_duplicate);
+        }
         let mut groups = parts.counted;
         groups.merge(parts.duplicates, !duplicates_kept);
         let (level, shift) = (groups.level(), groups.shift());

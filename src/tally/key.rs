@@ -84,12 +84,13 @@ pub(crate) struct Key {
 /// The port of a key whose ports were folded.
 pub(crate) const OTHER_PORTS: u32 = 65_536;
 
-/// Direction, decision, kind and edition. Bit 0 outbound, bit 1 deny, bits 2-3 kind, 4-7 edition.
+/// Direction, decision, kind and edition. Bit 0 outbound, bit 1 deny, bits 2-3 kind, 4-6 edition; in
+/// a worker's table bit 7 says that the port is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Flags(pub(crate) u8);
 
 /// Most editions of the service tags in a run.
-pub const MOST_EDITIONS: usize = 16;
+pub const MOST_EDITIONS: usize = 8;
 
 impl Flags {
     #[inline]
@@ -110,62 +111,91 @@ impl Flags {
     }
 
     pub(crate) fn edition(self) -> usize {
-        (self.0 >> 4) as usize
+        (self.0 >> 4 & 7) as usize
     }
 }
 
 /// Ports that rows name: the last to be folded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct NamedPorts {
-    named: PortSet,
+    /// A bit each.
+    named: Box<[u64]>,
+}
+
+impl Default for NamedPorts {
+    fn default() -> Self {
+        Self {
+            named: vec![0; 1_024].into_boxed_slice(),
+        }
+    }
 }
 
 impl NamedPorts {
     /// The union of the rows' ports; rows for any port name none.
     pub fn new<'a>(ports: impl IntoIterator<Item = &'a PortSet>) -> Self {
-        let named = ports
-            .into_iter()
-            .filter(|set| set.len() < 10_000)
-            .fold(PortSet::default(), |all, set| all.union(set));
-        Self { named }
+        let mut all = Self::default();
+        for set in ports.into_iter().filter(|set| set.len() < 10_000) {
+            for &(low, high) in set.ranges() {
+                for port in low..=high {
+                    all.named[port as usize / 64] |= 1 << (port % 64);
+                }
+            }
+        }
+        all
+    }
+
+    #[inline]
+    fn has(&self, port: u16) -> bool {
+        self.named[port as usize / 64] >> (port % 64) & 1 != 0
+    }
+
+    /// Whether a port of denied (or allowed) flows is folded at a level of coarsening.
+    #[inline]
+    pub(crate) fn folds(&self, level: u8, denied: bool, port: u16) -> bool {
+        match level {
+            0 => false,
+            1 => denied && port >= 1_024 && !self.has(port),
+            2 => port >= 1_024 && !self.has(port),
+            3..=7 => !self.has(port),
+            _ => true,
+        }
     }
 }
 
 /// How many levels of coarsening there are. Each is a function of the key alone, and each level
 /// takes away what the next does not bring back: so the level that a run ends with, the least at
 /// which its groups fit, does not depend on the order of what was read.
-pub(crate) const LEVELS: u8 = 8;
+pub(crate) const LEVELS: u8 = 9;
 
 impl Key {
-    /// The key at a level: 1 folds ports from 1024 that no row names, 2 all ports that no row
-    /// names, 3 the rules, 4 and 5 take blocks together by /24 and /16, 6 all blocks, 7 all
-    /// ports, 8 protocols and the classes of the remote side.
+    /// The key at a level: 1 folds the ports from 1024 that no row names of denied flows (scans), 2
+    /// those of all flows, 3 all ports that no row names, 4 the rules, 5 and 6 take blocks together
+    /// by /24 and /16, 7 all blocks, 8 all ports, 9 protocols and the classes of the remote side.
     pub(crate) fn coarsened(mut self, level: u8, ports: &NamedPorts) -> Self {
-        let named = |port: u32| u16::try_from(port).is_ok_and(|port| ports.named.contains(port));
-        if level >= 7 || (level >= 1 && !named(self.port) && (level >= 2 || self.port >= 1_024)) {
+        let denied = self.flags.decision() == Decision::Deny;
+        if u16::try_from(self.port).is_ok_and(|port| ports.folds(level, denied, port)) {
             self.port = OTHER_PORTS;
         }
-        if level >= 3 {
+        if level >= 4 {
             self.rule = 0;
         }
-        let keep = match level {
-            0..=3 => 28,
-            4 => 24,
-            5 => 16,
-            _ => 0,
-        };
-        if (1..28).contains(&keep) {
-            self.source = self.source.coarsened(keep);
-            self.destination = self.destination.coarsened(keep);
-        } else if keep == 0 {
-            self.source = self.source.without_block();
-            self.destination = self.destination.without_block();
+        match level {
+            0..=4 => {}
+            5 | 6 => {
+                let keep = if level == 5 { 24 } else { 16 };
+                self.source = self.source.coarsened(keep);
+                self.destination = self.destination.coarsened(keep);
+            }
+            _ => {
+                self.source = self.source.without_block();
+                self.destination = self.destination.without_block();
+            }
         }
-        if level >= 8 {
+        if level >= 9 {
             self.protocol = 0;
             match self.flags.direction() {
-                Direction::Inbound => self.source = Place(0),
-                Direction::Outbound => self.destination = Place(0),
+                Direction::Inbound => self.source = Place(BLOCK_V6),
+                Direction::Outbound => self.destination = Place(BLOCK_V6),
             }
         }
         self
@@ -234,7 +264,7 @@ mod tests {
             0u32..65_537,
             any::<u16>(),
             any::<u8>(),
-            any::<u8>(),
+            0u8..128,
         )
             .prop_map(|(source, destination, port, rule, protocol, flags)| Key {
                 source,

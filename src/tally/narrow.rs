@@ -35,11 +35,28 @@ impl Narrow {
         nsg && (self.mac.is_empty() || group.mac.is_some_and(|mac| self.mac.contains(&mac)))
     }
 
+    /// Whether any tuple's time is wanted; of a record without tuples, its own.
+    pub fn keeps_times_of(&self, batch: &RecordBatch) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        let own = batch.time.filter(|_| batch.tuples.is_empty());
+        let mut times = batch
+            .tuples
+            .iter()
+            .map(|tuple| tuple.time)
+            .chain(own.map(|time| time.0));
+        times.any(|time| self.keeps_time(time))
+    }
+
+    fn keeps_time(&self, time: i64) -> bool {
+        self.since.is_none_or(|since| time >= since.0)
+            && self.until.is_none_or(|until| time < until.0)
+    }
+
     /// Whether a tuple's time and own address are wanted.
     pub fn keeps_tuple(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
-        if self.since.is_some_and(|since| tuple.time < since.0)
-            || self.until.is_some_and(|until| tuple.time >= until.0)
-        {
+        if !self.keeps_time(tuple.time) {
             return false;
         }
         let Some(subnet) = &self.subnet else {

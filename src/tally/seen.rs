@@ -36,9 +36,20 @@ impl Seen {
         }
     }
 
-    /// A worker begins a file of `hour`, or is done. Files come in order of their hours.
-    pub(crate) fn begin(&mut self, worker: usize, hour: Option<Option<i64>>) {
-        self.active[worker] = hour.map(|hour| hour.unwrap_or(i64::MIN));
+    /// A worker begins a file of `hour`. Files come in order of their hours, those without first.
+    pub(crate) fn begin(&mut self, worker: usize, hour: Option<i64>) {
+        self.active[worker] = Some(hour.unwrap_or(i64::MIN));
+        self.forget();
+    }
+
+    /// A worker is done.
+    pub(crate) fn end(&mut self, worker: usize) {
+        self.active[worker] = None;
+        self.forget();
+    }
+
+    /// Forgets the hours that all workers are past.
+    fn forget(&mut self) {
         if let Some(&oldest) = self.active.iter().flatten().min() {
             while self
                 .hours
@@ -77,8 +88,8 @@ mod tests {
     #[test]
     fn a_record_is_new_once_wherever_its_file_lies() {
         let mut seen = Seen::new(2, 100);
-        seen.begin(0, Some(None));
-        seen.begin(1, Some(Some(7)));
+        seen.begin(0, None);
+        seen.begin(1, Some(7));
         assert!(!seen.check(Some(7), 1));
         assert!(seen.check(None, 1));
         assert!(!seen.check(None, 2));
@@ -88,19 +99,19 @@ mod tests {
     #[test]
     fn an_hour_is_forgotten_when_all_are_past_it() {
         let mut seen = Seen::new(2, 100);
-        seen.begin(0, Some(Some(7)));
-        seen.begin(1, Some(Some(7)));
+        seen.begin(0, Some(7));
+        seen.begin(1, Some(7));
         assert!(!seen.check(Some(7), 1));
-        seen.begin(0, Some(Some(8)));
+        seen.begin(0, Some(8));
         assert!(seen.check(Some(7), 1));
-        seen.begin(1, None);
+        seen.end(1);
         assert!(seen.hours.is_empty());
     }
 
     #[test]
     fn the_limit_is_reached_by_distinct_records_only() {
         let mut seen = Seen::new(1, 2);
-        seen.begin(0, Some(None));
+        seen.begin(0, None);
         for record in [1, 2, 1, 2] {
             seen.check(None, record);
         }

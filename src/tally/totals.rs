@@ -6,9 +6,9 @@ use super::facts::{Sample, Totals};
 use super::key::{Key, LEVELS, NamedPorts};
 
 /// Buckets of a timeline.
-pub const BUCKETS: i64 = 64;
+pub(super) const BUCKETS: i64 = 64;
 /// Samples of a group.
-pub const SAMPLES: usize = 5;
+pub(super) const SAMPLES: usize = 5;
 
 /// What a batch of tuples of one group adds to it.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +72,9 @@ impl Groups {
         self.level
     }
 
-    /// Adds counts.
-    pub(crate) fn add(&mut self, addition: &Addition) {
+    /// Adds counts. The time of the group's last sample, where it has all it can have: later tuples
+    /// are none.
+    pub(crate) fn add(&mut self, addition: &Addition) -> Option<i64> {
         let minutes = (
             addition.totals.first.div_euclid(60_000),
             addition.totals.last.div_euclid(60_000),
@@ -86,7 +87,9 @@ impl Groups {
         let bucket = addition.bucket >> (shift - addition.shift.min(shift));
         cell.add_bucket(bucket, shift, addition.totals.flows);
         add_totals(&mut cell.totals, &addition.totals);
+        let last_sample = cell.samples.get(SAMPLES - 1).map(|sample| sample.time);
         self.fit();
+        last_sample
     }
 
     /// Offers a sample for a group that has counts.
@@ -257,6 +260,8 @@ fn keep_sample(samples: &mut Vec<Sample>, sample: Sample) {
     }
     let at = samples.partition_point(|kept| *kept < sample);
     if at < SAMPLES {
+        // Most groups have one sample: no room for more is kept ahead.
+        samples.reserve_exact(1);
         samples.insert(at, sample);
         samples.truncate(SAMPLES);
     }

@@ -6,13 +6,14 @@ use std::sync::Mutex;
 use super::coverage::Interfaces;
 use super::facts::{ReadTotals, Sample};
 use super::key::{BlocksV6, Flags, NamedPorts, Place};
-use super::local::{Count, Local, Slot};
+use super::local::{Amounts, Local, Spot};
 use super::narrow::Narrow;
 use super::rules::{RecentRules, Rules};
 use super::seen::Seen;
 use super::totals::Groups;
 use crate::classify::{Partition, Scope};
 use crate::fault::{FaultKind, FaultTally};
+use crate::flowlog::scan::UNCLOSED;
 use crate::flowlog::{RecordBatch, Sink, Tuple};
 use crate::net::{Direction, Timestamp};
 
@@ -26,6 +27,7 @@ pub struct Shared<'a> {
     /// Dates of the service tags' editions, ms, ascending.
     pub(super) editions: Vec<i64>,
     pub(super) narrow: &'a Narrow,
+    ports: &'a NamedPorts,
     pub(super) rules: Mutex<Rules>,
     pub(super) seen: Mutex<Seen>,
     pub(super) parts: Mutex<Parts>,
@@ -54,10 +56,10 @@ pub struct TallyLimits {
 }
 
 impl Default for TallyLimits {
-    /// 65,536 groups (some 40 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
+    /// 32,768 groups (some 20 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
     fn default() -> Self {
         Self {
-            groups: 65_536,
+            groups: 32_768,
             records: (1 << 21) / 8 * 7,
         }
     }
@@ -68,7 +70,7 @@ impl<'a> Shared<'a> {
     pub fn new(
         partition: &'a Partition,
         editions: Vec<i64>,
-        ports: &NamedPorts,
+        ports: &'a NamedPorts,
         narrow: &'a Narrow,
         workers: usize,
         limits: TallyLimits,
@@ -83,6 +85,7 @@ impl<'a> Shared<'a> {
             partition,
             editions,
             narrow,
+            ports,
             rules: Mutex::new(Rules::new()),
             seen: Mutex::new(Seen::new(workers, limits.records)),
             parts: Mutex::new(Parts {
@@ -97,6 +100,11 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Adds faults that came before the reading.
+    pub fn merge_faults(&self, faults: FaultTally) {
+        lock(&self.parts).faults.merge(faults);
+    }
+
     /// Adds a fault that no worker met: one of a file as a whole.
     pub fn fault(&self, file: u32, offset: u64, kind: FaultKind, detail: &str) {
         lock(&self.parts).faults.add(file, offset, kind, detail);
@@ -108,7 +116,8 @@ impl<'a> Shared<'a> {
 pub struct Worker<'a> {
     shared: &'a Shared<'a>,
     number: usize,
-    local: Box<Local>,
+    /// Taken while a record is counted.
+    local: Option<Box<Local>>,
     /// Made when the first duplicate is met.
     duplicates: Option<Box<Local>>,
     recent: RecentRules,
@@ -121,7 +130,8 @@ pub struct Worker<'a> {
     file: FileNotes,
     file_number: u32,
     hour: Option<i64>,
-    last_local: Option<(u64, IpAddr)>,
+    /// Group and own address (IPv4) of the tuple before.
+    last_local: Option<(u16, u32)>,
 }
 
 impl FileNotes {
@@ -163,7 +173,7 @@ impl<'a> Worker<'a> {
         Self {
             shared,
             number,
-            local: Box::new(Local::new()),
+            local: None,
             duplicates: None,
             recent: RecentRules::new(),
             rules: Vec::new(),
@@ -184,7 +194,7 @@ impl<'a> Worker<'a> {
         self.file = FileNotes::default();
         self.file_number = file;
         self.hour = hour;
-        lock(&self.shared.seen).begin(self.number, Some(hour));
+        lock(&self.shared.seen).begin(self.number, hour);
     }
 
     /// What was noted of the file.
@@ -196,10 +206,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Puts the worker's part to the others'.
-    pub fn finish(mut self) {
-        lock(&self.shared.seen).begin(self.number, None);
+    pub fn finish(self) {
+        lock(&self.shared.seen).end(self.number);
         let mut parts = lock(&self.shared.parts);
-        self.local.drain(&mut parts.counted);
+        if let Some(mut local) = self.local {
+            local.drain(&mut parts.counted);
+        }
         if let Some(mut duplicates) = self.duplicates {
             duplicates.drain(&mut parts.duplicates);
         }
@@ -225,25 +237,37 @@ impl<'a> Worker<'a> {
     fn resolve_groups(&mut self, batch: &RecordBatch) {
         self.rules.clear();
         self.kept.clear();
-        let hour = batch.time.map(Timestamp::hour).or_else(|| {
-            batch
-                .tuples
-                .first()
-                .map(|tuple| Timestamp(tuple.time).hour())
-        });
-        let mut last_mac = None;
+        let shared = self.shared;
         for group in &batch.groups {
-            let kept = self.shared.narrow.keeps_group(group);
-            self.kept.push(kept);
-            let shared = self.shared;
+            self.kept.push(shared.narrow.keeps_group(group));
+            let ask = || lock(&shared.rules).number(&group.acl, &group.rule);
             self.rules
-                .push(self.recent.number(&group.acl, &group.rule, || {
-                    lock(&shared.rules).number(&group.acl, &group.rule)
-                }));
-            if let (Some(mac), Some(hour), true) = (group.mac, hour, kept && group.mac != last_mac)
-            {
-                self.interfaces.record(mac, hour, &batch.target);
-                last_mac = group.mac;
+                .push(self.recent.number(&group.acl, &group.rule, ask));
+        }
+    }
+
+    /// Notes that the interfaces of the groups have a record, and under which NSG where the log
+    /// says so, else under which target. It must come before their addresses.
+    fn note_interfaces(&mut self, batch: &RecordBatch) {
+        let first = || batch.tuples.first().map(|tuple| Timestamp(tuple.time));
+        let Some(hour) = batch.time.or_else(first).map(Timestamp::hour) else {
+            return;
+        };
+        let mut last = (None, "");
+        for (group, _) in batch
+            .groups
+            .iter()
+            .zip(&self.kept)
+            .filter(|&(_, &kept)| kept)
+        {
+            let under = if group.acl.contains('/') {
+                &group.acl
+            } else {
+                &batch.target
+            };
+            if let Some(mac) = group.mac.filter(|&mac| last != (Some(mac), under)) {
+                last = (Some(mac), under);
+                self.interfaces.record(mac, hour, under);
             }
         }
     }
@@ -311,107 +335,77 @@ impl<'a> Worker<'a> {
             .saturating_sub(1) as u8
     }
 
-    #[inline]
-    fn count_of(&mut self, batch: &RecordBatch, tuple: &Tuple) -> Count {
-        let (source, destination) = self.place(batch, tuple);
-        let (packets, bytes) = batch.counters(tuple);
-        let last = if tuple.bits.is_wide() {
-            batch.wide[tuple.source as usize].last
-        } else {
-            tuple.time
-        };
-        Count {
-            source,
-            destination,
-            port: tuple.destination_port,
-            rule: self.rules[tuple.group as usize],
-            protocol: tuple.protocol,
-            flags: Flags::new(tuple.bits, self.edition(tuple.time)),
-            time: tuple.time,
-            last,
-            flows: batch.flows(tuple),
-            packets,
-            bytes,
-        }
-    }
-
     /// Notes the interface's own address of a tuple.
     #[inline]
     fn note_local(&mut self, batch: &RecordBatch, tuple: &Tuple) {
-        let Some(mac) = batch.groups[tuple.group as usize].mac else {
-            return;
-        };
-        let (source, destination) = batch.addresses(tuple);
-        let local = if tuple.bits.direction() == Direction::Outbound {
-            source
+        let outbound = tuple.bits.direction() == Direction::Outbound;
+        let local = if outbound {
+            tuple.source
         } else {
-            destination
+            tuple.destination
         };
-        if self.last_local != Some((mac.0, local)) {
-            self.last_local = Some((mac.0, local));
-            self.interfaces.address(mac, local);
+        let seen = (tuple.group, local);
+        if self.last_local != Some(seen) || tuple.bits.is_wide() {
+            self.last_local = Some(seen);
+            let (source, destination) = batch.addresses(tuple);
+            if let Some(mac) = batch.groups[tuple.group as usize].mac {
+                self.interfaces
+                    .address(mac, if outbound { source } else { destination });
+            }
         }
     }
 
+    /// Counts a record's tuples; how many the user's filters left out.
     fn tally(&mut self, batch: &RecordBatch, duplicate: bool) -> u64 {
-        let mut local = if duplicate {
-            self.duplicates
-                .take()
-                .unwrap_or_else(|| Box::new(Local::new()))
+        let lent = if duplicate {
+            &mut self.duplicates
         } else {
-            std::mem::take(&mut self.local)
+            &mut self.local
         };
+        let mut local = lent
+            .take()
+            .unwrap_or_else(|| Box::new(Local::new(self.shared.ports)));
+        let everything = self.shared.narrow.is_everything();
+        self.last_local = None;
         let mut filtered = 0;
-        let mut counts: [(u32, Slot, Count); BATCH] = [Default::default(); BATCH];
+        let mut spots = [(0u32, Spot::default()); BATCH];
         for (start, tuples) in (0u32..).step_by(BATCH).zip(batch.tuples.chunks(BATCH)) {
             let mut used = 0;
             for (number, tuple) in tuples.iter().enumerate() {
-                if !self.shared.narrow.is_everything()
-                    && !(self.kept[tuple.group as usize]
-                        && self.shared.narrow.keeps_tuple(batch, tuple))
-                {
+                if !(everything || self.keeps(batch, tuple)) {
                     filtered += 1;
                     continue;
                 }
                 self.note_local(batch, tuple);
-                let count = self.count_of(batch, tuple);
-                counts[used] = (start + number as u32, local.slot(&count), count);
+                let (source, destination) = self.place(batch, tuple);
+                let flags = Flags::new(tuple.bits, self.edition(tuple.time));
+                let rule = self.rules[tuple.group as usize];
+                spots[used] = (
+                    start + number as u32,
+                    local.spot(source, destination, rule, flags, tuple),
+                );
                 used += 1;
             }
-            for (number, slot, count) in &counts[..used] {
-                self.count(
-                    &mut local,
-                    batch,
-                    &batch.tuples[*number as usize],
-                    *slot,
-                    count,
-                    duplicate,
-                );
+            for (number, spot) in &spots[..used] {
+                let tuple = &batch.tuples[*number as usize];
+                let amounts = Amounts::of(batch, tuple);
+                match local.count(spot, tuple, &amounts) {
+                    Some(false) => {}
+                    Some(true) => local.sample(spot, tuple, sample(batch, tuple)),
+                    None => self.count_after_drain(&mut local, batch, tuple, spot, duplicate),
+                }
             }
         }
-        if duplicate {
-            self.duplicates = Some(local);
+        *if duplicate {
+            &mut self.duplicates
         } else {
-            self.local = local;
-        }
+            &mut self.local
+        } = Some(local);
         filtered
     }
 
-    #[inline]
-    fn count(
-        &mut self,
-        local: &mut Local,
-        batch: &RecordBatch,
-        tuple: &Tuple,
-        slot: Slot,
-        count: &Count,
-        duplicate: bool,
-    ) {
-        match local.count(slot, count) {
-            Some(false) => {}
-            Some(true) => local.sample(count, sample(batch, tuple)),
-            None => self.count_after_drain(local, batch, tuple, count, duplicate),
-        }
+    fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
+        self.kept[tuple.group as usize] && self.shared.narrow.keeps_tuple(batch, tuple)
     }
 
     #[cold]
@@ -420,7 +414,7 @@ impl<'a> Worker<'a> {
         local: &mut Local,
         batch: &RecordBatch,
         tuple: &Tuple,
-        count: &Count,
+        spot: &Spot,
         duplicate: bool,
     ) {
         let mut parts = lock(&self.shared.parts);
@@ -430,15 +424,14 @@ impl<'a> Worker<'a> {
             &mut parts.counted
         };
         local.drain(groups);
-        let slot = local.slot(count);
-        if let Some(wanted) = local.count(slot, count) {
-            if wanted {
-                local.sample(count, sample(batch, tuple));
-            }
-            return;
+        let amounts = Amounts::of(batch, tuple);
+        let wanted = local.count(spot, tuple, &amounts).unwrap_or_else(|| {
+            Local::add_directly(spot, tuple, &amounts, groups);
+            true
+        });
+        if wanted {
+            local.sample(spot, tuple, sample(batch, tuple));
         }
-        Local::add_directly(count, groups);
-        local.sample(count, sample(batch, tuple));
     }
 }
 
@@ -470,6 +463,12 @@ impl Sink for Worker<'_> {
             self.read.tuples_filtered += tuples;
             return;
         }
+        if !self.shared.narrow.keeps_times_of(batch) {
+            self.read.records_filtered += 1;
+            self.read.tuples_filtered += tuples;
+            return;
+        }
+        self.note_interfaces(batch);
         let duplicate = self.is_duplicate(batch);
         let filtered = self.tally(batch, duplicate);
         self.read.tuples_filtered += filtered;
@@ -483,6 +482,9 @@ impl Sink for Worker<'_> {
     }
 
     fn fault(&mut self, offset: u64, kind: FaultKind, detail: String) {
+        let is_record = kind.is_of_a_record() && detail != UNCLOSED;
+        self.read.records += u64::from(is_record);
+        self.read.records_faulty += u64::from(is_record);
         self.faults.add(self.file_number, offset, kind, detail);
     }
 }
@@ -502,6 +504,7 @@ fn add_read(ours: &mut ReadTotals, theirs: &ReadTotals) {
     ours.records_counted += theirs.records_counted;
     ours.records_duplicate += theirs.records_duplicate;
     ours.records_filtered += theirs.records_filtered;
+    ours.records_faulty += theirs.records_faulty;
     ours.tuples += theirs.tuples;
     ours.tuples_counted += theirs.tuples_counted;
     ours.tuples_duplicate += theirs.tuples_duplicate;
