@@ -281,7 +281,7 @@ fn unknown_version(record: &Json) -> Option<String> {
     let Json::Object(members) = record else {
         return None;
     };
-    let versions = members.iter().filter_map(|(key, member)| {
+    let mut versions = members.iter().filter_map(|(key, member)| {
         if key == "flowLogVersion" {
             Some(member)
         } else {
@@ -289,7 +289,7 @@ fn unknown_version(record: &Json) -> Option<String> {
         }
     });
     let scalar = |version: &&Json| !matches!(version, Json::Object(_) | Json::Array(_));
-    let version = versions.filter(scalar).last()?;
+    let version = versions.rfind(scalar)?;
     let number = match version {
         Json::Number(number) => Some(*number),
         Json::Text(text) if text.is_empty() => return None,
