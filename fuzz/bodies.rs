@@ -117,7 +117,7 @@ pub(crate) fn tuple(bytes: &[u8]) {
     text.push(b'"');
     text.resize(text.len() + 128, b' ');
     let span = (64, 64 + bytes.len() as u32);
-    let (mut decoded, mut rest) = ([Default::default()], Vec::new());
+    let (mut decoded, mut rest) = ([nsgaudit::flowlog::Tuple::default()], Vec::new());
     simd::decode(
         &text,
         &[span],
