@@ -1,14 +1,33 @@
 //! What each fuzz target holds, for the fuzzer and for the tests that replay its files on stable.
 
 use std::io::{Cursor, Read};
+use std::path::Path;
 
+use nsgaudit::catalogue::load;
+use nsgaudit::config::{Config, write_toml};
+use nsgaudit::environment::{TagEdition, vnet};
 use nsgaudit::fault::FaultKind;
 use nsgaudit::flowlog::{
     Limits, Outcome, RecordBatch, Scanner, Segment, Sink, Tuple, slow, traffic_analytics, tuple,
 };
 use nsgaudit::input::blob_path::{self, BlobPath};
 use nsgaudit::input::sniff as head;
+use nsgaudit::net::Timestamp;
+use nsgaudit::report::escape;
 use nsgaudit::simd::{self, Common, Level};
+
+/// A target: the folder of its files, and what it does with one.
+pub(crate) type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub(crate) const TARGETS: [Target; 6] = [
+    ("flow_log", flow_log),
+    ("segments", segments),
+    ("tuple", tuple),
+    ("traffic_analytics", traffic_analytics),
+    ("documents", documents),
+    ("inputs", inputs),
+];
 
 /// All that a decoder said, faults in a fixed order.
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
@@ -269,12 +288,36 @@ pub(crate) fn traffic_analytics(bytes: &[u8]) {
     }
 }
 
-/// A path is read without panic; what it tells does not change with letter case or the separator,
-/// and shortening it keeps what it tells.
-pub(crate) fn blob_path(bytes: &[u8]) {
-    let Ok(path) = std::str::from_utf8(bytes) else {
-        return;
-    };
+/// Documents of users: nothing panics, and configuration that is written is read again.
+pub(crate) fn documents(bytes: &[u8]) {
+    let date = Timestamp(0);
+    drop(TagEdition::parse(bytes, date, "fuzz"));
+    drop(vnet::parse(bytes, "fuzz"));
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(load::parse(Path::new("fuzz.toml"), text));
+        if let Ok(config) = Config::parse(text, Path::new("fuzz.toml")) {
+            let written = write_toml(&config.environment, "ise", &[]);
+            Config::parse(&written, Path::new("written.toml")).expect("what is written is read");
+        }
+    }
+}
+
+/// What is told from first bytes, paths and times, and how others' text is printed.
+pub(crate) fn inputs(bytes: &[u8]) {
+    sniff(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        blob_path(text);
+        assert!(
+            Timestamp::parse(text)
+                .is_none_or(|time| Timestamp::parse(&time.to_string()) == Some(time))
+        );
+        assert!(!escape::terminal(text).contains(['\u{1b}', '\u{202e}']));
+    }
+}
+
+/// What a path tells does not change with letter case or the separator; shortening it keeps the
+/// hour.
+fn blob_path(path: &str) {
     let told = BlobPath::parse(path);
     let upper = path.to_ascii_uppercase();
     let other = BlobPath::parse(&upper);
@@ -286,8 +329,8 @@ pub(crate) fn blob_path(bytes: &[u8]) {
     assert_eq!(BlobPath::parse(&short).hour, told.hour);
 }
 
-/// A file's head is told without panic, the same whatever follows it.
-pub(crate) fn sniff(bytes: &[u8]) {
+/// A file's head is told the same whatever follows it.
+fn sniff(bytes: &[u8]) {
     let told = head::sniff(bytes);
     let is_blank = bytes.iter().all(u8::is_ascii_whitespace);
     assert!(!is_blank || told == head::Kind::Empty);

@@ -243,7 +243,12 @@ pub fn read(
     let (head, failed) = head(&mut reader);
     let mut whole = Cursor::new(&head[..]).chain(Rest { reader, failed });
     let mut outcome = Outcome::default();
-    let result = match input::sniff(&head) {
+    let kind = match input::sniff(&head) {
+        // White space may go on and hide what comes after it.
+        Kind::Empty if head.len() == HEAD => Kind::FlowLogJson,
+        kind => kind,
+    };
+    let result = match kind {
         Kind::FlowLogJson => {
             let (read, result) = scanner.scan(&mut whole, segment, file, sink);
             outcome = read;

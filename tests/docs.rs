@@ -31,21 +31,25 @@ fn pages() -> Vec<PathBuf> {
 fn shown(page: &Path) -> Vec<Shown> {
     let text = std::fs::read_to_string(page).unwrap();
     let mut found: Vec<Shown> = Vec::new();
-    let (mut fenced, mut console) = (false, false);
+    let (mut fenced, mut console, mut prompted) = (false, false, false);
     for (number, line) in text.lines().enumerate() {
         if let Some(kind) = line.trim_start().strip_prefix("```") {
             fenced = !fenced;
             console = fenced && kind.trim() == "console";
+            prompted = false;
         } else if console {
             match line.strip_prefix("$ ") {
-                Some(command) => found.push(Shown {
-                    page: page.to_owned(),
-                    line: number + 1,
-                    command: command.to_owned(),
-                    output: Vec::new(),
-                }),
+                Some(command) => {
+                    prompted = true;
+                    found.push(Shown {
+                        page: page.to_owned(),
+                        line: number + 1,
+                        command: command.to_owned(),
+                        output: Vec::new(),
+                    });
+                }
                 None => {
-                    if let Some(last) = found.last_mut() {
+                    if let Some(last) = found.last_mut().filter(|_| prompted) {
                         last.output.push(line.to_owned());
                     }
                 }

@@ -6,7 +6,6 @@ use super::args::{AuditArgs, FailOn, Format};
 use super::{Status, colours, output, setup, tell};
 use crate::audit::{Audit, AuditInput, Severity, audit};
 use crate::error::{Error, Result};
-use crate::fault::FaultKind;
 use crate::report;
 use crate::report::text::TextOptions;
 use crate::tally::TallyLimits;
@@ -60,6 +59,13 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         file_name: &|file| logs.plan.display(file),
         program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
     });
+    let unreadable = read
+        .facts
+        .faults
+        .kinds()
+        .any(|(kind, _)| kind.is_unreadable_input());
+    // The audit has all of it that is reported.
+    drop(read.facts);
     let output = args.output.as_deref();
     match args.format {
         Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
@@ -73,15 +79,11 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
             output::write(output, report::text::render(&audit, &options).as_bytes())?;
         }
     }
-    Ok(status(
-        &audit,
-        args,
-        read.facts.faults.kinds().map(|(kind, _)| kind),
-    ))
+    Ok(status(&audit, args, unreadable))
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
-fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = FaultKind>) -> Status {
+fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
     if audit.input.flow_files == 0 {
         tell(
             "error",
@@ -89,7 +91,7 @@ fn status(audit: &Audit, args: &AuditArgs, mut faults: impl Iterator<Item = Faul
         );
         return Status::Incomplete;
     }
-    if faults.any(FaultKind::is_unreadable_input) {
+    if unreadable {
         tell(
             "error",
             "some input could not be read: the faults in the report say which",

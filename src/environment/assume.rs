@@ -5,11 +5,14 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::check::MAX_SUBNETS;
 use super::text::list;
 use super::{Environment, Subnet};
 use crate::net::{Mac, PrefixSet};
 use crate::tally::Interface;
+
+/// Most subnets that are assumed: each is a requirement a row, all of them held until they are
+/// reported. A network of more is for its owner to state.
+const MOST_ASSUMED: usize = 512;
 
 /// An address is assumed to lie in a subnet of this size: the usual one of IPv4, and IPv6's own.
 const WIDEST: (u8, u8) = (24, 64);
@@ -40,8 +43,8 @@ pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String
             IpNet::V6(_) => prefixes.push(block),
         }
     }
-    let dropped = prefixes.len().saturating_sub(MAX_SUBNETS);
-    prefixes.truncate(MAX_SUBNETS);
+    let dropped = prefixes.len().saturating_sub(MOST_ASSUMED);
+    prefixes.truncate(MOST_ASSUMED);
     let remarks = sentences(&prefixes, interfaces.len(), dropped);
     let mut subnets: Vec<_> = prefixes.iter().map(|&prefix| subnet(prefix)).collect();
     subnets.sort();
@@ -148,7 +151,7 @@ fn sentences(prefixes: &[IpNet], interfaces: usize, dropped: usize) -> Vec<Strin
     ];
     if dropped > 0 {
         said.push(format!(
-            "{dropped} more blocks of addresses were logged than the {MAX_SUBNETS} that are taken \
+            "{dropped} more blocks of addresses were logged than the {MOST_ASSUMED} that are taken \
              as subnets"
         ));
     }

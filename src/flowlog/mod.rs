@@ -1,6 +1,7 @@
 //! Bytes of flow logs -> flow records. Knows no files and no judgement.
 
 pub mod batch;
+mod json_text;
 mod record;
 pub mod scan;
 #[doc(hidden)]

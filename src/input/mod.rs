@@ -1,7 +1,7 @@
 //! Where bytes come from: files, folders, globs, standard input, compressed or not.
 //!
 //! The only module that opens log files. A [`Plan`] lists the files of a run in an order that
-//! depends on nothing but their paths; [`Plan::open`] gives the text of one of them; [`sniff`]
+//! depends on nothing but their paths; [`Plan::open`] gives the text of one of them; [`sniff()`]
 //! tells from its first bytes what it is. What the bytes mean is for the decoders.
 
 pub mod blob_path;

@@ -17,6 +17,15 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// As [`terminal`], but line breaks and tabs stay: for cells of tables that quote them.
+pub fn cell(text: &str) -> Cow<'_, str> {
+    rewrite(text, |c, out| match c {
+        '\n' | '\r' | '\t' => out.push(c),
+        c if (c as u32) < 0x100 => hex(out, "\\x", c as u32, 2, ""),
+        c => hex(out, "\\u{", c as u32, 1, "}"),
+    })
+}
+
 /// JSON text with the same characters as `\uXXXX`, so that printing it is harmless.
 ///
 /// The document's value stays what it is: outside strings, JSON has none of them but line breaks,

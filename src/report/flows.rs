@@ -21,12 +21,14 @@
 //! | `log` | what wrote the record, `vnet-v4` |
 //! | `file`, `offset` | where the record starts, in bytes of the decompressed text |
 //!
-//! What is not known is `null` in JSON and empty in CSV. CSV lines end with CR LF (RFC 4180). Cells
+//! Characters that a terminal would obey or not show are escaped, in JSON as `\uXXXX`, in CSV written
+//! out (`\x1b`, `\u{202e}`). What is not known is `null` in JSON and empty in CSV. CSV lines end with CR LF (RFC 4180). Cells
 //! of text that start with `=`, `+`, `-`, `@`, a tab or CR get an apostrophe in front, because
 //! spreadsheets run those as formulas, and names in logs are chosen by whoever owns the resource.
 
 use std::io::{self, Write};
 
+use super::escape;
 use crate::flowlog::batch::{FlowState, LogKind, RecordBatch, Tuple};
 use crate::net::{Protocol, Timestamp};
 
@@ -196,8 +198,14 @@ impl<W: Write> Line<'_, W> {
         }
         self.next()?;
         match self.format {
-            FlowsFormat::Csv => write_cell(self.out, text),
-            FlowsFormat::JsonLines => Ok(serde_json::to_writer(&mut *self.out, text)?),
+            FlowsFormat::Csv => write_cell(self.out, &escape::cell(text)),
+            FlowsFormat::JsonLines if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
+                Ok(serde_json::to_writer(&mut *self.out, text)?)
+            }
+            FlowsFormat::JsonLines => {
+                let quoted = serde_json::to_string(text)?;
+                self.out.write_all(escape::json(&quoted).as_bytes())
+            }
         }
     }
 

@@ -18,7 +18,7 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     escaped.out.write_all(b"\n")
 }
 
-/// The audit as JSON text, as [`write`] writes it.
+/// The audit as JSON text, as [`write()`] writes it.
 pub fn render(audit: &Audit) -> String {
     let mut text = Vec::new();
     // Into memory, with string keys only, this cannot fail.

@@ -162,6 +162,15 @@ pub struct ReadTotals {
     pub tuples_faulty: u64,
 }
 
+impl ReadTotals {
+    /// There were too many records to tell all duplicates: none is taken out. Which ones were told
+    /// depends on the order of reading, and must not show.
+    pub(crate) fn keep_duplicates(&mut self) {
+        self.records_counted += std::mem::take(&mut self.records_duplicate);
+        self.tuples_counted += std::mem::take(&mut self.tuples_duplicate);
+    }
+}
+
 /// Everything that a run observed.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {

@@ -110,9 +110,7 @@ impl Gathered {
             coverage,
         } = self;
         if duplicates_kept {
-            // Which were known depends on which came first: all count.
-            parts.read.records_counted += std::mem::take(&mut parts.read.records_duplicate);
-            parts.read.tuples_counted += std::mem::take(&mut parts.read.tuples_duplicate);
+            parts.read.keep_duplicates();
         }
         let mut groups = parts.counted;
         groups.merge(parts.duplicates, !duplicates_kept);

@@ -16,7 +16,8 @@ type Set = HashSet<u64, foldhash::fast::FixedState>;
 pub(crate) struct Seen {
     always: Set,
     hours: BTreeMap<i64, Set>,
-    /// The hour each worker is at; `i64::MIN` for a file without one, `None` when it is done.
+    /// The hour each worker is at; `i64::MIN` for a file without one and before its first file,
+    /// `None` when it is done.
     active: Vec<Option<i64>>,
     limit: usize,
     /// Whether a limit was reached.
@@ -30,7 +31,7 @@ impl Seen {
         Self {
             always,
             hours: BTreeMap::new(),
-            active: vec![None; workers],
+            active: vec![Some(i64::MIN); workers],
             limit,
             overflowed: false,
         }
@@ -61,23 +62,24 @@ impl Seen {
         }
     }
 
-    /// Whether the record was seen before; it is remembered now.
+    /// Whether the record was seen before; it is remembered now, by each hour (and by the whole run)
+    /// for itself: so that whether a limit is reached does not depend on who comes first.
     pub(crate) fn check(&mut self, hour: Option<i64>, record: u64) -> bool {
-        if self.always.contains(&record) {
-            return true;
-        }
+        let elsewhere = match hour {
+            Some(_) => self.always.contains(&record),
+            None => self.hours.values().any(|set| set.contains(&record)),
+        };
         let set = match hour {
             Some(hour) => self.hours.entry(hour).or_default(),
-            None if self.hours.values().any(|set| set.contains(&record)) => return true,
             None => &mut self.always,
         };
-        if set.len() >= self.limit {
-            // Whether this is a new record decides whether there are too many.
-            let known = set.contains(&record);
-            self.overflowed |= !known;
-            return known;
+        if set.len() < self.limit {
+            return !set.insert(record) || elsewhere;
         }
-        !set.insert(record)
+        // Whether this is a new record decides whether there are too many.
+        let known = set.contains(&record);
+        self.overflowed |= !known;
+        known || elsewhere
     }
 }
 
@@ -106,6 +108,35 @@ mod tests {
         assert!(seen.check(Some(7), 1));
         seen.end(1);
         assert!(seen.hours.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_forgotten_before_all_have_begun() {
+        let mut seen = Seen::new(2, 100);
+        seen.begin(0, Some(7));
+        assert!(!seen.check(Some(7), 1));
+        seen.begin(0, Some(8));
+        // The other worker has taken the first file, and only now comes to it.
+        seen.begin(1, None);
+        assert!(seen.check(None, 1));
+    }
+
+    #[test]
+    fn the_limit_does_not_depend_on_the_order() {
+        let files: [(Option<i64>, &[u64]); 2] = [(None, &[1, 2, 3]), (Some(7), &[3, 4])];
+        for limit in 1..5 {
+            let overflowed = |order: [usize; 2]| {
+                let mut seen = Seen::new(1, limit);
+                for (hour, records) in order.map(|file| files[file]) {
+                    for &record in records {
+                        seen.check(hour, record);
+                    }
+                }
+                seen.overflowed
+            };
+            assert_eq!(overflowed([0, 1]), limit < 3);
+            assert_eq!(overflowed([1, 0]), limit < 3);
+        }
     }
 
     #[test]

@@ -1,7 +1,0 @@
-#![no_main]
-
-#[allow(dead_code, reason = "each target needs one body")]
-#[path = "../bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::blob_path(bytes));

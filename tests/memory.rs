@@ -1,0 +1,170 @@
+//! Memory has a bound, whatever the input: measured as the kernel reports it.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use support::Bench;
+use support::blob::{self, Flow, Format, Record, START, Seeded};
+
+/// Most that a run may ever hold, in KiB.
+const BOUND: u64 = 96 << 10;
+
+/// The program as it is shipped, where it was built since; else the one under test.
+fn program() -> PathBuf {
+    let tested = PathBuf::from(support::PROGRAM);
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/nsgaudit");
+    let built = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    if built(&shipped) >= built(&tested) {
+        shipped
+    } else {
+        tested
+    }
+}
+
+/// The most memory that a run held, in KiB.
+fn peak(bench: &Bench, arguments: &[&str]) -> u64 {
+    let mut child = Command::new(program())
+        .args([
+            "audit",
+            "--format=json",
+            "--fail-on=never",
+            "-o",
+            "report.json",
+        ])
+        .args(arguments)
+        .current_dir(bench.folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let path = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let status = loop {
+        // A process that has ended, and is not yet waited for, has no memory to tell of.
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let told = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let told = told.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        let told: Option<u64> = told.and_then(|number| number.trim().parse().ok());
+        peak = peak.max(told.unwrap_or(0));
+        if let Some(status) = child.try_wait().expect("the program can be waited for") {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(status.code(), Some(0), "{arguments:?}");
+    assert!(peak > 0, "the kernel told nothing");
+    peak
+}
+
+/// A log in which hardly anything occurs twice: so many tuples, 30 to a record, at so many
+/// interfaces.
+fn hostile(path: &Path, tuples: usize, format: Format, interfaces: u64) {
+    let mut numbers = Seeded::new(51);
+    let mut file = std::io::BufWriter::new(fs::File::create(path).expect("a file"));
+    file.write_all(b"{\"records\":[").expect("written");
+    for record in 0..tuples / 30 {
+        let time = START + record as i64 % 30_000;
+        let mut flows = Vec::new();
+        for _ in 0..30 {
+            let mut address = || {
+                let mut byte = || numbers.below(256);
+                format!("{}.{}.{}.{}", byte() % 223 + 1, byte(), byte(), byte())
+            };
+            let (source, destination) = (address(), address());
+            let port = numbers.below(65_536) as u16;
+            let mut flow = Flow::out(time, &source, &destination, port);
+            flow.outbound = numbers.below(2) == 0;
+            flow.udp = numbers.below(2) == 0;
+            flow.allowed = numbers.below(2) == 0;
+            flows.push(flow);
+        }
+        let text = Record::new(
+            time,
+            &format!("{:012X}", numbers.below(interfaces)),
+            &format!("nsg-{record}-{}", "n".repeat(200)),
+            &format!("rule-{record}-{}", "r".repeat(500)),
+            flows,
+        );
+        let comma: &[u8] = if record > 0 { b"," } else { b"" };
+        file.write_all(comma).expect("written");
+        file.write_all(text.text(format).as_bytes())
+            .expect("written");
+    }
+    file.write_all(b"]}").expect("written");
+    file.flush().expect("written");
+}
+
+/// Asserts the bound for one and several threads.
+#[track_caller]
+fn assert_bound(bench: &Bench, arguments: &[&str]) {
+    for threads in ["1", "4"] {
+        let most = peak(bench, &[arguments, &["--threads", threads]].concat());
+        println!("{arguments:?}, {threads} threads: {most} KiB");
+        assert!(most < BOUND, "{arguments:?}, {threads} threads: {most} KiB");
+    }
+}
+
+#[test]
+fn a_hostile_log_stays_in_bounds() {
+    for format in [Format::NsgV2, Format::VnetV4] {
+        let bench = Bench::new();
+        bench.write("network.toml", blob::CONFIG);
+        hostile(&bench.path("hostile.json"), 300_000, format, 8);
+        assert_bound(&bench, &["hostile.json"]);
+        assert_bound(&bench, &["hostile.json", "--config", "network.toml"]);
+    }
+}
+
+#[test]
+fn any_number_of_interfaces_stays_in_bounds_where_the_network_is_stated() {
+    let bench = Bench::new();
+    bench.write("network.toml", blob::CONFIG);
+    hostile(&bench.path("hostile.json"), 300_000, Format::NsgV2, 1 << 48);
+    assert_bound(&bench, &["hostile.json", "--config", "network.toml"]);
+}
+
+#[test]
+fn many_small_files_stay_in_bounds() {
+    const FILES: usize = 20_000;
+    let bench = Bench::new();
+    for number in 0..FILES {
+        let flow = Flow::out(START + number as i64, blob::APIM, blob::OUTSIDE, 443);
+        let record = Record::apim(flow.time + 9, vec![flow]);
+        let mac = format!("00224812{:04X}", number % 100);
+        let (nsg, hour) = (number / 2_000, number / 100 % 20);
+        let path = blob::nsg_path(&format!("NSG-{nsg}"), &mac, hour as u32);
+        bench.write(
+            Path::new("logs").join(path),
+            blob::blob(Format::NsgV2, &[record]),
+        );
+    }
+    let most = peak(&bench, &["logs"]);
+    println!("{FILES} files: {most} KiB");
+    assert!(most < BOUND, "{most} KiB");
+    let report = fs::read_to_string(bench.path("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(
+        support::number(&report, "/input/tuples/counted"),
+        FILES as u64
+    );
+}
+
+#[test]
+fn a_record_without_end_stays_in_bounds() {
+    let bench = Bench::new();
+    let mut text = blob::blob(Format::NsgV2, &blob::mixed(52, 20, 30));
+    text.truncate(text.len() - 2);
+    text.push_str(",{\"time\":\"2026-01-05T14:00:00Z\",\"category\":\"");
+    text.push_str(&"x".repeat(120 << 20));
+    bench.write("endless.json", text);
+    let most = peak(&bench, &["endless.json"]);
+    println!("one record of 120 MiB: {most} KiB");
+    assert!(most < BOUND, "{most} KiB");
+}
