@@ -227,16 +227,14 @@ impl RecordParser {
         self.own = Own::default();
         self.tuples_read = 0;
         self.arrays = 0;
-        let before = |end: usize| {
-            quotes
-                .places
-                .partition_point(|&place| (place as usize) < end)
-        };
+        let places = &quotes.places;
+        let before = |end: usize| places.partition_point(|&place| (place as usize) < end);
+        let is_cut = places.last().is_some_and(|&last| last as usize >= end);
         let mut cursor = Cursor {
             text,
             end,
             at: start,
-            quotes: &quotes.places[..before(end)],
+            quotes: &places[..if is_cut { before(end) } else { places.len() }],
             quote: before(start),
             escapes: quotes.backslash,
         };
