@@ -106,7 +106,6 @@ fn hostile(path: &Path, tuples: usize, format: Format, interfaces: u64) {
 fn assert_bound(bench: &Bench, arguments: &[&str]) {
     for threads in ["1", "4"] {
         let most = peak(bench, &[arguments, &["--threads", threads]].concat());
-        println!("{arguments:?}, {threads} threads: {most} KiB");
         assert!(most < BOUND, "{arguments:?}, {threads} threads: {most} KiB");
     }
 }
