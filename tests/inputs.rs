@@ -87,7 +87,7 @@ fn a_folder_without_permission_is_a_fault() {
     let bench = bench();
     let locked = bench.path("logs/locked");
     fs::create_dir(&locked).unwrap();
-    fs::set_permissions(&locked, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, Permissions::from_mode(0o000)).unwrap();
     let may_read = fs::read_dir(&locked).is_ok();
     if may_read {
         println!("folders without permission are not tested: this user may read them all");
@@ -111,13 +111,14 @@ fn a_file_that_is_a_folder_below_a_file_is_an_error() {
 fn files_without_flows_are_named_and_never_half_read() {
     let mut numbers = Seeded::new(42);
     let noise: Vec<u8> = (0..300_000).map(|_| numbers.below(256) as u8).collect();
+    let zeros = vec![0; 100_000];
     let gzip_noise = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &noise].concat();
     let zstd_noise = [&[0x28, 0xb5, 0x2f, 0xfd][..], &noise].concat();
     let deep = format!("{{\"records\":{}", "[".repeat(200_000));
     let braces = format!("{{\"flowTuples\":{}", "{\"records\":[".repeat(50_000));
     let cases: [(&str, &[u8], Option<&str>); 13] = [
         ("noise", &noise, Some("not-flow-log")),
-        ("zeros", &[0; 100_000], Some("not-flow-log")),
+        ("zeros", &zeros, Some("not-flow-log")),
         (
             "program",
             b"\x7fELF\x02\x01\x01\0\0\0\0\0",
