@@ -159,6 +159,12 @@ impl Columns {
         *self.slots.get(index)?
     }
 
+    /// The first column for `field`.
+    pub(super) fn place(&self, field: Field) -> Option<usize> {
+        let mut slots = self.slots.iter();
+        slots.position(|slot| slot.is_some_and(|slot| slot.field == field))
+    }
+
     /// The first field that rows need and no column gives.
     pub(super) fn missing(&self) -> Option<Field> {
         REQUIRED

@@ -5,15 +5,19 @@ use std::io::{self, Read};
 use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 
 use super::ROW_LIMIT;
-use super::columns::Columns;
-use super::row::Rows;
+use super::columns::{Columns, Field, slot};
+use super::row::{DIRECTIONS, Rows};
 use super::window::Window;
 use crate::fault::FaultKind;
 use crate::flowlog::batch::Sink;
 
+/// Byte order mark of UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// Decodes a CSV export; how many bytes were read.
 ///
-/// The first row names the columns; a later row of names (of files put together) names them anew.
+/// The first row names the columns; a later row of names (of files put together) names them anew,
+/// in any order and number.
 ///
 /// # Errors
 /// Those of the reader. What was whole until then has been handed on.
@@ -165,7 +169,9 @@ impl Table {
             return true;
         }
         let mut fault = |kind, detail: String| sink.fault(offset, kind, detail);
-        let Some(record) = self.fields.split(text) else {
+        // Of files put together, each may have its own.
+        let unmarked = text.strip_prefix(BOM).unwrap_or(text);
+        let Some(record) = self.fields.split(unmarked) else {
             fault(FaultKind::DamagedRecord, "a row that is no CSV".to_owned());
             return true;
         };
@@ -182,7 +188,13 @@ impl Table {
             return true;
         };
         let (found, expected) = (record.len(), columns.len());
-        if found < expected && !whole {
+        if let Some(named) = appended_header(record, columns) {
+            let detail = "a row and a row of names on one line".to_owned();
+            fault(FaultKind::BadRow, detail);
+            self.columns = Some(named);
+        } else if let Some(named) = repeated_header(record) {
+            self.columns = Some(named);
+        } else if found < expected && !whole {
             fault(
                 FaultKind::Truncated,
                 "the file ends inside a row".to_owned(),
@@ -190,8 +202,6 @@ impl Table {
         } else if (expected..found).any(|index| !record[index].is_empty()) {
             let detail = format!("{found} fields under {expected} columns");
             fault(FaultKind::BadRow, detail);
-        } else if let Some(columns) = repeated_header(record, columns) {
-            self.columns = Some(columns);
         } else {
             self.rows.cells.clear();
             for (index, field) in record.iter().enumerate() {
@@ -206,18 +216,42 @@ impl Table {
 }
 
 fn header(record: &ByteRecord) -> Columns {
-    Columns::new(
-        record
-            .iter()
-            .map(|name| str::from_utf8(name).unwrap_or_default()),
-    )
+    Columns::new(record.iter().map(name))
 }
 
-/// The columns that a row names, if it is a row of names.
-fn repeated_header(record: &ByteRecord, columns: &Columns) -> Option<Columns> {
-    let index = (0..columns.len()).find(|&index| columns.get(index).is_some())?;
-    super::columns::slot(str::from_utf8(record.get(index)?).ok()?)?;
+fn name(field: &[u8]) -> &str {
+    str::from_utf8(field).unwrap_or_default()
+}
+
+/// The columns that a row names, if it names all that rows need.
+fn repeated_header(record: &ByteRecord) -> Option<Columns> {
+    // Rows are many and rows of names few: one name decides whether to look at the others.
+    let direction = Field::Direction.name().as_bytes();
+    record.iter().find(|field| {
+        let start = field.trim_ascii_start().get(..direction.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(direction))
+    })?;
     Some(header(record)).filter(|columns| columns.missing().is_none())
+}
+
+/// The columns that are named behind a row: a file put before another may lack its last line break.
+fn appended_header(record: &ByteRecord, columns: &Columns) -> Option<Columns> {
+    if record.len() <= columns.len() {
+        return None;
+    }
+    let direction = columns.place(Field::Direction)?;
+    // Under the old columns, a row has a value there and a longer header has a name.
+    let value = name(&record[direction]).trim();
+    DIRECTIONS
+        .iter()
+        .find(|(text, _)| value.eq_ignore_ascii_case(text))?;
+    // The last value and the first name are one field.
+    let joined = name(&record[columns.len() - 1]);
+    let mut ends = joined.char_indices().map(|(at, _)| &joined[at..]);
+    let first = ends.find(|end| slot(end).is_some()).unwrap_or_default();
+    let others = record.iter().skip(columns.len()).map(name);
+    Some(Columns::new(std::iter::once(first).chain(others)))
+        .filter(|columns| columns.missing().is_none())
 }
 
 /// Splits rows into fields.

@@ -104,7 +104,7 @@ impl Rows {
     }
 }
 
-const DIRECTIONS: [(&str, Direction); 4] = [
+pub(super) const DIRECTIONS: [(&str, Direction); 4] = [
     ("I", Direction::Inbound),
     ("O", Direction::Outbound),
     ("Inbound", Direction::Inbound),

@@ -239,6 +239,60 @@ fn byte_order_mark_blank_lines_and_a_second_header_are_no_rows() {
     assert_eq!(kept.records[0].offset, HEADER.len() as u64 + 5);
 }
 
+/// A table with its columns in another order: those of `order`, where each is a place in [`HEADER`].
+fn reordered(order: &[usize]) -> String {
+    let line = |cells: Vec<String>| {
+        let cells: Vec<_> = order
+            .iter()
+            .map(|&place| format!("\"{}\"", cells[place]))
+            .collect();
+        cells.join(",") + "\n"
+    };
+    let header: Vec<_> = HEADER.split(',').map(str::to_owned).collect();
+    line(header) + &line(cells(INBOUND)) + &line(cells(OUTBOUND))
+}
+
+#[test]
+fn joined_exports_read_as_they_do_apart_whatever_the_order_of_their_columns() {
+    let usual = table(&[INBOUND, OUTBOUND]);
+    let count = HEADER.split(',').count();
+    let backwards: Vec<_> = (0..count).rev().collect();
+    let without_first: Vec<_> = (1..count).rev().collect();
+    let turned: Vec<_> = (5..count).chain(0..5).collect();
+    for order in [backwards, without_first, turned] {
+        let other = reordered(&order);
+        for (first, second) in [(&usual, &other), (&other, &usual), (&other, &other)] {
+            let apart = [csv(first.as_bytes()), csv(second.as_bytes())];
+            for joint in ["", "\r\n", "\u{feff}"] {
+                let kept = csv(format!("{first}{joint}{second}").as_bytes());
+                assert_eq!(kept.faults, [], "{order:?}");
+                let before = (first.len() + joint.len()) as u64;
+                let mut expected = apart[0].records.clone();
+                expected.extend(apart[1].records.iter().cloned().map(|mut record| {
+                    record.offset += before;
+                    record
+                }));
+                assert_eq!(kept.records, expected, "{order:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_behind_a_row_without_a_line_break_cost_that_row() {
+    let first = table(&[INBOUND, OUTBOUND]);
+    let row = first.find(OUTBOUND).unwrap() as u64;
+    let other: Vec<_> = (5..28).chain(0..5).collect();
+    for second in [first.clone(), reordered(&other).replace('"', "")] {
+        let second = second.replace("[UTC]", "");
+        let kept = csv(format!("{}{second}", first.trim_end()).as_bytes());
+        assert_eq!(kept.kinds(), [(row, FaultKind::BadRow)]);
+        let apart = csv(second.as_bytes());
+        let lines_of = |records: &[RecordBatch]| records.iter().map(lines).collect::<Vec<_>>();
+        assert_eq!(lines_of(&kept.records[1..]), lines_of(&apart.records));
+    }
+}
+
 #[test]
 fn a_quote_that_never_closes_costs_one_line() {
     let open = INBOUND.replacen("192.0.2.4", "\"192.0.2.4", 1);
