@@ -352,10 +352,34 @@ fn write(node: &Node, space: &str, line: &str, depth: usize, out: &mut String) {
     }
 }
 
+/// Members around an array of records: most that are passed by, some that may hold flows.
+fn around(dice: &mut Dice) -> String {
+    let members = [
+        "\"count\":5",
+        "\"nextLink\": \"https://x?a=\\\"{[]}\"",
+        "\"a\" :{\"b\":[1,{\"c\":null}, []],\"time\":-1e3}",
+        "\"flows\":[{\"a\":1,\"time\":2}]",
+        "\"records\":[]",
+        "\"value\":[{\"time\":\"\",\"flow.0\":\"\"}]",
+        "\"more\":[{\"time\":\"\",\"flow.0\":\"\"}]",
+        "\"message\":\"{\\\"flowTuples\\\":[]}\"",
+        "\"records\":true",
+        "\"bad\":01",
+        "\"bad\":\"\\ud800\"",
+    ];
+    let count = 1 + dice.below(3);
+    let chosen = (0..count).map(|_| {
+        // Half of the time one of the first, which are always glue.
+        let among = if dice.one_in(2) { 4 } else { members.len() };
+        members[dice.below(among as u64) as usize]
+    });
+    chosen.collect::<Vec<_>>().join(" ,")
+}
+
 fn document() -> impl Strategy<Value = String> {
     let record = prop_oneof![4 => nsg_record(), 4 => vnet_record(), 2 => other_record()];
     let records = prop::collection::vec(record, 0..6);
-    (records, 0u8..7, 0u8..5, any::<u64>()).prop_map(|(records, shape, style, seed)| {
+    (records, 0u8..10, 0u8..5, any::<u64>()).prop_map(|(records, shape, style, seed)| {
         let mut dice = Dice(seed);
         let (space, line) =
             [("", ""), (" ", ""), (" ", "\n"), ("\t", "\r\n"), ("", "")][style as usize];
@@ -376,7 +400,22 @@ fn document() -> impl Strategy<Value = String> {
             3 => format!("\u{feff},{commas}"),
             4 => format!("{{ \"records\" : [ {{\"records\":[{commas}]}} ]\n}}"),
             5 => format!("{{\"host\":\"h\",{line}\"records\":[{commas}]{line}}}"),
-            _ => format!("{{\"value\":{line}[{commas},]}}"),
+            6 => format!("{{\"value\":{line}[{commas},]}}"),
+            7 => format!(
+                "{{{},{line}\"records\":[{commas}]{line},{}}}",
+                around(&mut dice),
+                around(&mut dice)
+            ),
+            8 => format!(
+                "{{\"value\":[{commas}],{space}{}}}{line}{{{},\"value\":[{commas}]}}",
+                around(&mut dice),
+                around(&mut dice)
+            ),
+            _ => format!(
+                "{{\"time\":\"\",\"records\":[{{\"records\":[{commas}],{}}}],{}}}",
+                around(&mut dice),
+                around(&mut dice)
+            ),
         }
     })
 }
@@ -546,6 +585,111 @@ fn a_blob_cut_anywhere_gives_all_its_whole_records_and_one_fault() {
         assert_eq!(heard.kinds(), [FaultKind::Truncated], "cut at {cut}");
     }
     assert_eq!(fast(text.as_bytes(), Way::usual()).faults, []);
+}
+
+/// A record of one tuple.
+const SMALL: &str = "{\"time\":\"\",\"flow.0\":\"1,1.1.1.1,1.1.1.1,1,1,T,I,A\"}";
+
+#[test]
+fn members_around_the_records_are_glue_wherever_the_text_is_cut() {
+    for (before, after) in [
+        ("", ",\"count\":5"),
+        (
+            "",
+            ", \"nextLink\": \"https://x/?a=\\\"]}\", \"a\":{\"b\":[1,{}]}\n",
+        ),
+        ("\"count\":5,\"a\":[null], ", ""),
+        ("\"count\":5,", ",\"count\":5"),
+    ] {
+        let head = format!("{{{before}\"records\":[");
+        let text = format!("{head}{SMALL},{SMALL}]{after}}}");
+        for end in 1..=text.len() {
+            let bytes = &text.as_bytes()[..end];
+            let whole = fast(bytes, Way::usual());
+            assert_eq!(whole, twin(bytes, Limits::default()), "cut at {end}");
+            let ends = [1, 2].map(|count| head.len() + count * (SMALL.len() + 1) - 1);
+            let records = ends.iter().filter(|&&record| record <= end).count();
+            assert_eq!(whole.records.len(), records, "cut at {end}");
+            let faults = if end < text.len() {
+                vec![FaultKind::Truncated]
+            } else {
+                vec![]
+            };
+            assert_eq!(whole.kinds(), faults, "{}", &text[..end]);
+            for piece in [1, 3, 64] {
+                let way = Way {
+                    piece,
+                    step: 1,
+                    ..Way::usual()
+                };
+                assert_eq!(fast(bytes, way), whole, "cut at {end}");
+            }
+            // Whatever a border is in, the segments are the whole or are known not to be.
+            in_segments(bytes, &[end as u64 / 2, end as u64 * 9 / 10], Way::usual());
+        }
+        let lines = format!("{text}\n{text}");
+        let borders = [text.len() as u64 - 2, text.len() as u64 + 3];
+        in_segments(lines.as_bytes(), &borders, Way::usual());
+    }
+}
+
+#[test]
+fn damage_in_members_around_the_records_is_one_fault_where_it_is() {
+    let start = "{\"records\":[".len() + SMALL.len() + 2;
+    for (member, records) in [
+        ("\"count\":5x", 1),
+        ("\"count\" 5", 1),
+        ("\"count\":[5}", 1),
+        ("\"count\":05", 1),
+        ("\"a\":{\"b\":1,}", 1),
+        ("\"a\":\"\t\"", 1),
+        ("count:5", 1),
+        // Not damaged, but these may be flows.
+        ("\"a\":[{\"rule\":\"\",\"flowTuples\":[]}]", 1),
+        ("\"_raw\":\"{\\\"flowTuples\\\":[]}\"", 1),
+    ] {
+        let text = format!("{{\"records\":[{SMALL}],{member}}}");
+        let heard = fast(text.as_bytes(), Way::usual());
+        assert_eq!(heard, twin(text.as_bytes(), Limits::default()));
+        assert_eq!(heard.records.len(), records, "{text}");
+        assert_eq!(
+            heard.faults[0],
+            (start as u64, FaultKind::StrayText),
+            "{text}"
+        );
+        let is_key = member.starts_with('"');
+        assert_eq!(heard.faults.len(), if is_key { 1 } else { 2 }, "{text}");
+        let text = format!("{text}\n{{\"records\":[{SMALL}]}}\n");
+        let heard = fast(text.as_bytes(), Way::usual());
+        assert_eq!(heard, twin(text.as_bytes(), Limits::default()));
+        assert_eq!(heard.records.len(), records + 1, "{text}");
+        assert_eq!(
+            heard.faults[0],
+            (start as u64, FaultKind::StrayText),
+            "{text}"
+        );
+    }
+    // Records under another key are read, and said to be in an odd place.
+    let text = format!("{{\"records\":[{SMALL}],\"more\":[{SMALL}]}}");
+    let heard = fast(text.as_bytes(), Way::usual());
+    assert_eq!(heard.records.len(), 2);
+    assert_eq!(heard.faults, [(start as u64, FaultKind::StrayText)]);
+    // Where no array was closed, a member is stray text as before.
+    let text = format!("{{\"records\":[{SMALL},\"count\":5,{SMALL}]}}");
+    let heard = fast(text.as_bytes(), Way::usual());
+    assert_eq!(heard.records.len(), 2);
+    assert_eq!(heard.faults, [(start as u64 - 1, FaultKind::StrayText)]);
+}
+
+#[test]
+fn a_member_longer_than_a_record_is_stray_text() {
+    let text = format!(
+        "{{\"records\":[{SMALL}],\"a\":\"{}\"}}",
+        "x".repeat(4 << 20)
+    );
+    let heard = fast(text.as_bytes(), Way::usual());
+    assert_eq!(heard, twin(text.as_bytes(), Limits::default()));
+    assert_eq!(heard.kinds(), [FaultKind::StrayText]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod scan;
 pub mod slow;
 pub mod traffic_analytics;
 pub mod tuple;
+mod wrapper;
 
 pub use batch::{Bits, FlowState, LogKind, RecordBatch, Sink, Tuple, TupleGroup, Wide};
 pub use scan::{Limits, Outcome, Scanner, Segment};

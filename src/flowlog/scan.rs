@@ -1,7 +1,8 @@
 //! The scanner: a stream of bytes -> records, faults, and nothing lost in between.
 //!
 //! Between records lies glue: white space, commas, brackets, byte order marks and the
-//! `{"records":[` around them. An object in the glue is a record. After damage, the next record is
+//! `{"records":[` around them, with the members before it and after its `]` ([`wrapper`]). An object in
+//! the glue is a record. After damage, the next record is
 //! where `{` is followed by one of a record's own keys. So every variant of the file reads the same
 //! way: whole blobs, fragments, cut blobs, JSON lines, bare records, arrays.
 //!
@@ -13,6 +14,7 @@ use std::io::{self, Read};
 
 use super::batch::{RecordBatch, Sink};
 use super::record::{Content, RecordParser, Stop, is_record_key};
+use super::wrapper::{self, Member};
 use crate::fault::FaultKind;
 use crate::simd::{Level, Quotes};
 
@@ -172,6 +174,7 @@ impl Scanner {
             file,
             outcome: Outcome::default(),
             inside: Vec::new(),
+            after_array: false,
             seeking: segment.start != 0,
             ended: false,
         };
@@ -259,17 +262,30 @@ impl Scanner {
                 .pop_if(|(array_end, _)| *array_end <= self.offset(run.at))
             {
                 run.at = FRONT + (end - self.base) as usize;
+                run.after_array = false;
                 continue;
             }
             match self.bytes[run.at] {
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' => run.at += 1,
+                b' ' | b'\t' | b'\n' | b'\r' | b',' => run.at += 1,
+                bracket @ (b'[' | b']') => {
+                    run.after_array = bracket == b']';
+                    run.at += 1;
+                }
                 0xef if self.bytes[run.at..self.end].starts_with(BOM) => run.at += BOM.len(),
                 0xef if !run.ended && self.end - run.at < BOM.len() => return Step::More,
                 b'}' => {
                     run.outcome.opened -= 1;
+                    run.after_array = false;
                     run.at += 1;
                 }
-                b'{' => return self.object(run, sink),
+                b'{' => {
+                    run.after_array = false;
+                    return self.object(run, sink);
+                }
+                b'"' if run.after_array => match self.member(run, sink) {
+                    Step::On if matches!(run.mode, Mode::Glue) => {}
+                    step => return step,
+                },
                 other => {
                     let detail = format!("expected a record, found byte 0x{other:02x}");
                     sink.fault(self.offset(run.at), FaultKind::StrayText, detail);
@@ -281,6 +297,31 @@ impl Scanner {
         Step::More
     }
 
+    /// At a member after an array of records: pass it by, or say what is wrong with it.
+    fn member(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+        let window = self.window(run.at);
+        let (whole, too_long) = self.reach(run, run.at, window);
+        match wrapper::member(&self.bytes[..window], run.at) {
+            Ok(Member::Records(array)) => run.at = array,
+            Ok(Member::Plain(end)) => run.at = end,
+            Err(Stop::Incomplete) if !whole => return Step::More,
+            Err(Stop::Incomplete) if !too_long => return self.cut(run, FaultKind::StrayText, sink),
+            Err(Stop::Incomplete) => {
+                return self.stray_member(run, "a member of at most the length of a record", sink);
+            }
+            Err(Stop::Damaged(expected)) => return self.stray_member(run, expected, sink),
+        }
+        Step::On
+    }
+
+    /// Searches for the next record after a member that is none. The brace that closes the wrapper is
+    /// in the text passed over, so that it is not also missed at the file's end.
+    fn stray_member(&mut self, run: &mut Run, expected: &str, sink: &mut dyn Sink) -> Step {
+        run.outcome.opened -= 1;
+        let detail = format!("expected {expected}, in a member after the array of records");
+        self.skip_record(run, FaultKind::StrayText, detail, sink)
+    }
+
     /// At an object between records: step into `{"records":`, or read a record.
     fn object(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
         let start = run.at;
@@ -289,14 +330,21 @@ impl Scanner {
             return Step::Done;
         }
         let window = self.window(start);
-        let whole = run.ended || window < self.end || self.end - start >= self.limits.record;
-        match first_key(&self.bytes[..window], start) {
-            FirstKey::Key(b"records" | b"value", after) => {
+        let (whole, too_long) = self.reach(run, start, window);
+        let text = &self.bytes[..window];
+        let array = match first_key(text, start) {
+            FirstKey::Key(key, after) if wrapper::is_array_key(key) => Ok(Some(after)),
+            FirstKey::Key(key, _) if is_record_key(key) => Ok(None),
+            FirstKey::Unfinished => Err(Stop::Incomplete),
+            _ => wrapper::head(text, start),
+        };
+        match array {
+            Ok(Some(array)) => {
                 run.outcome.opened += 1;
-                run.at = after;
+                run.at = array;
                 return Step::On;
             }
-            FirstKey::Unfinished if !whole => return Step::More,
+            Err(Stop::Incomplete) if !whole => return Step::More,
             _ => {}
         }
         match self
@@ -309,14 +357,14 @@ impl Scanner {
                 Step::On
             }
             Err(Stop::Incomplete) if !whole => Step::More,
-            Err(Stop::Incomplete) if self.end - start >= self.limits.record => {
+            Err(Stop::Incomplete) if too_long => {
                 let detail = format!(
                     "expected a record of at most {} bytes, found a longer one",
                     self.limits.record
                 );
                 self.skip_record(run, FaultKind::RecordTooLarge, detail, sink)
             }
-            Err(Stop::Incomplete) => self.cut(run, sink),
+            Err(Stop::Incomplete) => self.cut(run, FaultKind::DamagedRecord, sink),
             Err(Stop::Damaged(expected)) => {
                 let detail = format!("expected {expected}");
                 self.skip_record(run, FaultKind::DamagedRecord, detail, sink)
@@ -328,6 +376,13 @@ impl Scanner {
     /// makes no difference how much of it was read already.
     fn window(&self, start: usize) -> usize {
         self.end.min(start.saturating_add(self.limits.record))
+    }
+
+    /// Whether more text would change nothing about what starts at `start`, and whether that is
+    /// because it may not be longer.
+    fn reach(&self, run: &Run, start: usize, window: usize) -> (bool, bool) {
+        let too_long = self.end - start >= self.limits.record;
+        (run.ended || window < self.end || too_long, too_long)
     }
 
     fn skip_record(
@@ -343,8 +398,9 @@ impl Scanner {
         Step::On
     }
 
-    /// The stream ends inside the record at `run.at`. Where another starts in it, it is damaged.
-    fn cut(&mut self, run: &mut Run, sink: &mut dyn Sink) -> Step {
+    /// The stream ends inside the record or member at `run.at`. Where a record starts in it, it is not
+    /// cut but damaged, of this `kind`.
+    fn cut(&mut self, run: &mut Run, kind: FaultKind, sink: &mut dyn Sink) -> Step {
         let start = run.at;
         let mut from = start + 1;
         while let Some(at) =
@@ -352,14 +408,22 @@ impl Scanner {
         {
             let text = &self.bytes[..self.window(at)];
             if matches!(first_key(text, at), FirstKey::Key(key, _) if is_record_key(key)) {
+                if kind == FaultKind::StrayText {
+                    return self.stray_member(run, "its end before the next record", sink);
+                }
                 let detail = "expected the record's end, found the next record".to_owned();
-                return self.skip_record(run, FaultKind::DamagedRecord, detail, sink);
+                return self.skip_record(run, kind, detail, sink);
             }
             from = at + 1;
         }
         run.outcome.truncated = true;
+        let what = if kind == FaultKind::StrayText {
+            "member"
+        } else {
+            "record"
+        };
         let detail = format!(
-            "expected the record's end, found the file's end after {} bytes",
+            "expected the {what}'s end, found the file's end after {} bytes",
             self.end - start
         );
         sink.fault(self.offset(start), FaultKind::Truncated, detail);
@@ -487,6 +551,8 @@ struct Run {
     outcome: Outcome,
     /// Objects around arrays of records that are being read: where the array ends, and the object.
     inside: Vec<(u64, u64)>,
+    /// Whether an array was closed and only members of the object around it came since.
+    after_array: bool,
     /// Whether the segment's first record start is still looked for.
     seeking: bool,
     /// Whether the stream has ended.
@@ -494,7 +560,7 @@ struct Run {
 }
 
 /// The first key of an object.
-enum FirstKey<'a> {
+pub(super) enum FirstKey<'a> {
     /// The key, raw, and the place after its colon.
     Key(&'a [u8], usize),
     /// There is none: another object.
@@ -503,7 +569,7 @@ enum FirstKey<'a> {
     Unfinished,
 }
 
-fn first_key(text: &[u8], object: usize) -> FirstKey<'_> {
+pub(super) fn first_key(text: &[u8], object: usize) -> FirstKey<'_> {
     let skip = |mut at: usize| {
         while at < text.len() && matches!(text[at], b' ' | b'\n' | b'\r' | b'\t') {
             at += 1;

@@ -9,6 +9,12 @@
 //! - Between records is glue: white space, commas, brackets, closing braces, byte order marks, and
 //!   `{"records":` or `{"value":`, which open a brace to be closed. All else is stray text, which
 //!   ends where the next record seems to start: at `{` and one of a record's own keys, unescaped.
+//! - Glue are also the other members of the object around a list of records: those after a `]`, with
+//!   nothing but white space, commas and such members between; and those before `"records":[` or
+//!   `"value":[` in an object whose first key is none of a record's own. A member with such a list is
+//!   glue up to the list. All else in which a record seems to start, or in which `flowTuple` or
+//!   `"flow.` stands, is no such member. One that is none, or is longer than a record, is stray text
+//!   and takes the closing brace with it; one that the text ends in is truncated, as a record is.
 //! - A record is an object of at most [`Limits::record`] bytes. What of it is looked at is this many
 //!   bytes and no more, so the rest of the text changes nothing.
 //! - The first damage in a record counts, not a later end of the text. A string that is not closed
@@ -41,7 +47,7 @@ use super::batch::{RecordBatch, Sink, TupleGroup};
 use super::tuple::Parsed;
 use crate::fault::FaultKind;
 use crate::net::{Mac, Timestamp};
-use json::{Json, Stop, Value};
+use json::{Json, Member, Stop, Value};
 
 /// First keys of a record: where reading goes on after damage.
 const RECORD_KEYS: [&str; 12] = [
@@ -118,21 +124,33 @@ impl<S: Sink> Decoder<'_, S> {
     fn records(&mut self, text: &[u8], start: usize) -> i64 {
         let mut at = start;
         let mut opened = 0;
+        let mut after_list = false;
         while let Some(&byte) = text.get(at) {
             if text[at..].starts_with(BOM) {
                 at += BOM.len();
-            } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']') {
+            } else if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',') {
+                at += 1;
+            } else if byte == b'"' && after_list {
+                match self.member(text, at, &mut opened) {
+                    Some(next) => at = next,
+                    None => return 0,
+                }
+            } else if matches!(byte, b'[' | b']') {
+                after_list = byte == b']';
                 at += 1;
             } else if byte == b'}' {
+                after_list = false;
                 opened -= 1;
                 at += 1;
-            } else if let Some(length) = opening(self.window(text, at), &WRAPPER_KEYS) {
+            } else if let Some(length) = wrapper(self.window(text, at)) {
+                after_list = false;
                 opened += 1;
                 at += length;
             } else if byte != b'{' {
                 self.fault(at, FaultKind::StrayText, "text between records");
                 at = self.resync(text, at).unwrap_or(text.len());
             } else {
+                after_list = false;
                 match self.object(text, at, &mut opened) {
                     Some(next) => at = next,
                     None => return 0,
@@ -140,6 +158,22 @@ impl<S: Sink> Decoder<'_, S> {
             }
         }
         opened
+    }
+
+    /// Reads the member at `at`, after a list; where to go on, or `None` where the text ends inside it.
+    fn member(&mut self, text: &[u8], at: usize, opened: &mut i64) -> Option<usize> {
+        let is_cut = match member(self.window(text, at)) {
+            Ok(Member::List(length) | Member::Other(length)) => return Some(at + length),
+            Err(stop) => stop == Stop::Ends && text.len() - at < self.limit,
+        };
+        let next = self.resync(text, at);
+        if is_cut && next.is_none() {
+            self.fault(at, FaultKind::Truncated, "the text ends inside a member");
+            return None;
+        }
+        self.fault(at, FaultKind::StrayText, "no member without flows");
+        *opened -= 1;
+        Some(next.unwrap_or(text.len()))
     }
 
     /// Reads the object at `at`; where to go on, or `None` where the text ends inside it.
@@ -367,6 +401,38 @@ fn mac(text: Option<&str>) -> Option<Mac> {
 
 fn cut(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST_NAME)]
+}
+
+/// How long `{ "records" :` is, or `{ "count" : 5, "records" :`, where `text` starts so.
+fn wrapper(text: &[u8]) -> Option<usize> {
+    if let Some(length) = opening(text, &WRAPPER_KEYS) {
+        return Some(length);
+    }
+    if opening(text, &RECORD_KEYS).is_some() {
+        return None;
+    }
+    let mut rest = text.strip_prefix(b"{")?;
+    loop {
+        rest = skip_space(rest);
+        match member(rest).ok()? {
+            Member::List(length) => return Some(text.len() - rest.len() + length),
+            Member::Other(length) => rest = skip_space(&rest[length..]).strip_prefix(b",")?,
+        }
+    }
+}
+
+/// The member that `text` starts with, if it holds no flows outside of a list of records.
+fn member(text: &[u8]) -> Result<Member, Stop> {
+    let member = json::read_member(text, 0)?;
+    if let Member::Other(end) = member {
+        let member = &text[..end];
+        let seems_record = |at: usize| opening(&member[at..], &RECORD_KEYS).is_some();
+        let says = |word: &[u8]| member.windows(word.len()).any(|part| part == word);
+        if says(b"flowTuple") || says(b"\"flow.") || (0..end).any(seems_record) {
+            return Err(Stop::Damaged("a member without flows"));
+        }
+    }
+    Ok(member)
 }
 
 /// How long `{ "KEY" :` is, where `text` starts so with one of `keys`.

@@ -1,6 +1,6 @@
 //! A JSON value that keeps the order of members and where in the text each value is.
 
-use super::{FLOWS_KEYS, RECORD_KEYS, is_single, skip_space};
+use super::{FLOWS_KEYS, RECORD_KEYS, WRAPPER_KEYS, is_single, skip_space};
 
 /// Deepest nesting of objects and arrays: as `serde_json` has it.
 const DEEPEST: usize = 127;
@@ -40,8 +40,44 @@ pub(super) fn read(text: &[u8], at: usize) -> Result<Json, Stop> {
         at,
         depth: 0,
         lists: 0,
+        is_record: true,
     };
     reader.value("", Within::Other)
+}
+
+/// A member of an object around a list of records.
+#[derive(Debug)]
+pub(super) enum Member {
+    /// A list under a wrapper's key starts here.
+    List(usize),
+    /// Another value, which ends here.
+    Other(usize),
+}
+
+/// Reads the member at `at`.
+pub(super) fn read_member(text: &[u8], at: usize) -> Result<Member, Stop> {
+    let mut reader = Reader {
+        text,
+        at,
+        depth: 0,
+        lists: 0,
+        is_record: false,
+    };
+    if reader.next()? != b'"' {
+        return Err(Stop::Damaged("a key"));
+    }
+    let start = reader.at + 1;
+    reader.string()?;
+    let key = &text[start..reader.at - 1];
+    if reader.next()? != b':' {
+        return Err(Stop::Damaged("a colon"));
+    }
+    reader.at += 1;
+    let is_wrapped = WRAPPER_KEYS.iter().any(|known| known.as_bytes() == key);
+    if reader.next()? == b'[' && is_wrapped {
+        return Ok(Member::List(reader.at));
+    }
+    Ok(Member::Other(reader.value("", Within::Other)?.end))
 }
 
 /// What list an element is in.
@@ -57,6 +93,8 @@ struct Reader<'a> {
     at: usize,
     depth: usize,
     lists: usize,
+    /// Whether it is a record that is read: then what no record has is damage.
+    is_record: bool,
 }
 
 impl Reader<'_> {
@@ -72,6 +110,11 @@ impl Reader<'_> {
         let first = self.next()?;
         let start = self.at;
         let is_list = matches!(first, b'{' | b'[');
+        let within = if self.is_record {
+            within
+        } else {
+            Within::Other
+        };
         if is_list && within == Within::Tuples {
             return Err(Stop::Damaged("a tuple"));
         }
@@ -191,7 +234,7 @@ impl Reader<'_> {
 
     fn count_list(&mut self) -> Result<(), Stop> {
         self.lists += 1;
-        if self.lists > MOST_LISTS {
+        if self.lists > MOST_LISTS && self.is_record {
             return Err(Stop::Damaged("at most 65,535 lists of tuples"));
         }
         Ok(())
