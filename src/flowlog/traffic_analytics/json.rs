@@ -34,7 +34,7 @@ pub fn decode_json(reader: impl Read, file: u32, sink: &mut impl Sink) -> io::Re
 
 /// Members that hold a list of rows, of tables, or one of those.
 const LISTS: [&str; 5] = ["tables", "value", "records", "data", "results"];
-/// First members of an object that is no row, beside [`LISTS`].
+/// First members of an object that is no row, beside [`LISTS`]. Other members tell by what follows.
 const ENVELOPE: [&str; 10] = [
     "rows",
     "columns",
@@ -140,15 +140,7 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
     fn is_envelope(&mut self) -> io::Result<bool> {
         self.window.ensure(KEY_REACH)?;
         let reach = self.window.text().len().min(KEY_REACH);
-        let text = self.window.text()[1..reach].trim_ascii_start();
-        let Some(key) = text.strip_prefix(b"\"") else {
-            return Ok(false);
-        };
-        let key = &key[..memchr::memchr(b'"', key).unwrap_or(0)];
-        let names = LISTS.iter().chain(&ENVELOPE);
-        Ok(names
-            .map(|name| name.as_bytes())
-            .any(|name| key.eq_ignore_ascii_case(name)))
+        Ok(opens_envelope(&self.window.text()[..reach]))
     }
 
     /// Reads a member of an envelope.
@@ -174,7 +166,7 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
             ("rows", b'[') => self.enter_rows(),
             (list, b'[') if LISTS.contains(&list) => self.enter(Place::List),
             (list, b'{') if LISTS.contains(&list) => self.enter(Place::Envelope),
-            (_, b'[' | b'{' | b'"') => self.skip(Balance::default()),
+            (_, b'[' | b'{' | b'"') => self.skip_value(),
             _ => self.skip_scalar(),
         }
     }
@@ -285,14 +277,34 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
         }
     }
 
+    /// Consumes a string, list or object of an envelope.
+    fn skip_value(&mut self) -> io::Result<bool> {
+        match self.value()? {
+            Value::Whole(length) if is_json(&self.window.text()[..length]) => {
+                self.window.consume(length);
+                Ok(true)
+            }
+            Value::TooLarge(balance) => {
+                self.window.consume(ROW_LIMIT);
+                self.skip(balance)
+            }
+            Value::Whole(_) | Value::Damaged(_) => self.stray(),
+            Value::Cut => Ok(self.cut()),
+        }
+    }
+
     /// Consumes a number, `true`, `false` or `null`.
     fn skip_scalar(&mut self) -> io::Result<bool> {
         loop {
             let text = self.window.text();
-            let end = text.iter().position(|byte| b",]}\" \t\r\n".contains(byte));
-            self.window.consume(end.unwrap_or(text.len()));
-            if end.is_some() {
+            let reach = &text[..text.len().min(KEY_REACH)];
+            let end = scalar_end(reach);
+            if let Some(end) = end.filter(|&end| is_json(&text[..end])) {
+                self.window.consume(end);
                 return Ok(true);
+            }
+            if end.is_some() || reach.len() == KEY_REACH {
+                return self.stray();
             }
             if !self.window.fill()? {
                 return Ok(self.cut());
@@ -339,6 +351,60 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
         self.sink
             .fault(self.window.offset(), kind, detail.to_owned());
     }
+}
+
+/// Whether the object that `text` starts with is no row: by its first member, or by a list of rows
+/// before which no column is named.
+fn opens_envelope(text: &[u8]) -> bool {
+    let is = |key: &[u8], names: &[&str]| {
+        names
+            .iter()
+            .any(|name| key.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let mut rest = &text[1..];
+    for number in 0.. {
+        rest = rest.trim_ascii_start();
+        let Some((key, after)) = key(rest) else {
+            return false;
+        };
+        if is(key, &LISTS) && (number == 0 || matches!(after, [b'[' | b'{', ..]))
+            || number == 0 && is(key, &ENVELOPE)
+        {
+            return true;
+        }
+        if str::from_utf8(key).is_ok_and(|key| slot(key).is_some()) {
+            return false;
+        }
+        let end = match after {
+            [b'"' | b'[' | b'{', ..] => match Balance::default().scan(after) {
+                Scan::End(end) => end,
+                Scan::Damaged(_) | Scan::More => return false,
+            },
+            _ => scalar_end(after).unwrap_or(after.len()),
+        };
+        let Some(next) = after[end..].trim_ascii_start().strip_prefix(b",") else {
+            return false;
+        };
+        rest = next;
+    }
+    false
+}
+
+/// The key that `text` starts with, and what is after its colon.
+fn key(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let text = text.strip_prefix(b"\"")?;
+    let (key, after) = text.split_at(memchr::memchr(b'"', text)?);
+    let after = after[1..].trim_ascii_start().strip_prefix(b":")?;
+    Some((key, after.trim_ascii_start()))
+}
+
+/// Where a number, `true`, `false` or `null` ends.
+fn scalar_end(text: &[u8]) -> Option<usize> {
+    text.iter().position(|byte| b",]}\" \t\r\n".contains(byte))
+}
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 /// Counts brackets outside strings.

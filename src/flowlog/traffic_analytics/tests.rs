@@ -377,6 +377,9 @@ fn every_json_shape_gives_what_the_csv_gives() {
             second.replace('\n', "")
         ),
         format!("{{\"value\":[{first},{second}], \"nextLink\": null}}"),
+        format!("{{\"value\":[{first},{second}], \"nextLink\": \"https://x/?a=]\"}}"),
+        format!("{{\"records\":[{first},{second}],\"count\":5, \"a\":{{\"b\":[1]}} }}"),
+        format!("{{\"count\":5,\"a\":[{{}}], \"records\": [{first},{second}]}}"),
         response(&[INBOUND, OUTBOUND]),
         format!("{{\"tables\":[{}]}}", response(&[INBOUND, OUTBOUND])),
     ] {
@@ -418,6 +421,26 @@ fn damage_costs_the_row_it_is_in() {
 }
 
 #[test]
+fn damage_in_members_around_the_rows_is_one_fault_where_it_is() {
+    let row = object(INBOUND);
+    for (before, member) in [
+        ("\"count\":", "5x"),
+        ("\"count\":", "05"),
+        ("\"count\":", "}"),
+        ("\"a\":", "[5}"),
+        ("\"a\":", "{\"b\" 1}"),
+        ("\"a\":", "\"x\ny\""),
+        ("\"count\" ", "5"),
+    ] {
+        let start = format!("{{\"value\":[{row}],{before}");
+        let kept = json(format!("{start}{member}}}\n").as_bytes());
+        let place = start.len() as u64;
+        assert_eq!(kept.kinds(), [(place, FaultKind::StrayText)], "{member}");
+        assert_eq!(kept.records.len(), 1);
+    }
+}
+
+#[test]
 fn tables_that_are_no_flows_are_one_fault() {
     let text =
         r#"{"tables":[{"name":"x","columns":[{"name":"a","type":"int"}],"rows":[[1],[2]]}]}"#;
@@ -455,6 +478,10 @@ fn a_text_cut_anywhere_gives_its_whole_rows_and_at_most_one_fault() {
     for text in [
         format!("[{},{}]", object(INBOUND), object(OUTBOUND)),
         response(&[INBOUND, OUTBOUND]),
+        format!(
+            "{{\"count\":5,\"value\":[{}],\"a\":[true,{{}}],\"nextLink\":\"https://x/?a=]\"}}",
+            object(INBOUND)
+        ),
     ] {
         let all = json(text.as_bytes()).records;
         for end in 1..text.len() {
