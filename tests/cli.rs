@@ -148,7 +148,6 @@ fn status_2_tells_that_something_could_not_be_read() {
 fn status_2_tells_that_there_was_no_flow_log() {
     let bench = bench();
     bench.write("text.txt", "hello");
-    bench.write("empty.json", "");
     bench.write("begun.json", r#"{"records":["#);
     fs::create_dir(bench.path("folder")).unwrap();
     let ran = incomplete(
@@ -156,12 +155,34 @@ fn status_2_tells_that_there_was_no_flow_log() {
         "no flow record",
     );
     assert_eq!(support::faults(&ran.json(), "not-flow-log"), 1);
-    incomplete(bench.run(["audit", "empty.json"]), "no flow record");
     incomplete(bench.run(["audit", "begun.json"]), "no flow record");
     incomplete(bench.run(["audit", "folder"]), "no files");
     incomplete(bench.run(["init", "text.txt"]), "no flow record");
-    incomplete(bench.run_with(["audit", "-"], b""), "no flow record");
     incomplete(bench.run(["flows", "folder"]), "no files");
+}
+
+#[test]
+fn status_3_tells_that_what_was_read_holds_nothing() {
+    let bench = bench();
+    for (at, text) in ["", "[]", r#"{"records":[]}"#, " \n"].iter().enumerate() {
+        let name = format!("{at}.json");
+        bench.write(&name, text);
+        let ran = bench.run(["audit", &name, "--format=json"]).expect(3);
+        assert!(ran.stderr.contains("1 file was read"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("faults"), "{}", ran.stderr);
+        assert_eq!(number(&ran.json(), "/input/files"), 1, "{text}");
+        assert_eq!(
+            ran.json().pointer("/input/faults").unwrap(),
+            &serde_json::json!([])
+        );
+    }
+    let ran = bench.run(["audit", "0.json", "1.json"]).expect(3);
+    assert!(ran.stderr.contains("2 files were read"), "{}", ran.stderr);
+    bench.run_with(["audit", "-"], b"").expect(3);
+    // Beside a log they are nothing.
+    bench
+        .run(["audit", "1.json", "2.json", "quiet.json"])
+        .expect(0);
 }
 
 #[test]

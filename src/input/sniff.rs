@@ -20,7 +20,7 @@ pub enum Kind {
     TrafficAnalyticsJson,
     /// Something else; what, in words.
     NotFlowLog(String),
-    /// Nothing, or white space only.
+    /// Nothing, white space, or an empty list: what a query that finds no rows leaves.
     Empty,
 }
 
@@ -33,6 +33,7 @@ pub fn sniff(head: &[u8]) -> Kind {
     let text = skip_blank(head);
     match text.first() {
         None => Kind::Empty,
+        Some(b'[') if text[1..].trim_ascii() == b"]" => Kind::Empty,
         Some(b'{' | b'[') => sniff_json::sniff(text),
         Some(b',') if matches!(skip_commas(text).first(), Some(b'{' | b'[')) => {
             sniff_json::sniff(skip_commas(text))

@@ -131,8 +131,15 @@ fn other_formats_are_named_by_their_first_bytes() {
 }
 
 #[test]
-fn nothing_and_white_space_are_empty() {
-    for head in ["", " \r\n\t", "\u{feff}", "\u{feff}\n"] {
+fn nothing_white_space_and_an_empty_list_are_empty() {
+    for head in [
+        "",
+        " \r\n\t",
+        "\u{feff}",
+        "\u{feff}\n",
+        "[]",
+        "\u{feff}[\n]\n",
+    ] {
         assert_eq!(sniff(head.as_bytes()), Kind::Empty);
     }
 }
