@@ -118,13 +118,8 @@ fn requirements(out: &mut Out, environment: &Environment) {
     }
     for row in &environment.requirements {
         out.line("\n[[requirement]]");
-        for (key, values) in requirement::texts(row) {
-            let quoted: Vec<_> = values.iter().map(|value| string(value)).collect();
-            if requirement::is_list(key) {
-                out.pair(key, &format!("[{}]", quoted.join(", ")));
-            } else {
-                out.pair(key, &quoted.concat());
-            }
+        for (key, value) in requirement::pairs(row) {
+            out.pair(key, &value);
         }
     }
 }
@@ -172,7 +167,7 @@ fn set(set: &PrefixSet) -> String {
 }
 
 /// A basic string of TOML.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
