@@ -1,9 +1,11 @@
 //! The first lines: what is broken, since when, by which rule; then what it was judged on.
 
+use std::collections::BTreeSet;
+
 use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, is_before, listed};
-use crate::audit::{Audit, Finding, Requirement, Severity, Verdict};
+use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
 
 /// Purposes named in the headline.
 const NAMED: usize = 5;
@@ -85,17 +87,41 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     {
         text = text.plain(&mixed(&worst)).plain(last);
     }
-    let rule = worst
+    let rules: Vec<_> = worst
         .iter()
         .flat_map(|requirement| &requirement.denied.rules)
+        .collect();
+    let rule = rules
+        .iter()
+        .copied()
         .reduce(|most, rule| if rule.flows > most.flows { rule } else { most });
     if let Some(rule) = rule {
         text = text.plain(", by ").push(Tone::Strong, &rule.rule);
         if !rule.nsg.is_empty() {
             text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
         }
+        text = text.plain(&others(rule, &rules));
     }
     text.plain(".")
+}
+
+/// ` and 3 more NSGs`: those that deny as well as the one that is named.
+fn others(named: &RuleCount, rules: &[&RuleCount]) -> String {
+    let more: BTreeSet<&str> = rules
+        .iter()
+        .map(|rule| rule.nsg_id.as_str())
+        .filter(|id| !id.is_empty() && *id != named.nsg_id)
+        .collect();
+    let plural = if more.len() == 1 { "" } else { "s" };
+    let by = if rules.iter().all(|rule| rule.rule == named.rule) {
+        " and"
+    } else {
+        ", and by other rules of"
+    };
+    match more.len() {
+        0 => String::new(),
+        count => format!("{by} {} more NSG{plural}", grouped(count as u64)),
+    }
 }
 
 /// `: 17 flows denied and 410 allowed, last denied `.
