@@ -62,6 +62,8 @@ struct VirtualNetworkSpec {
     peered: Texts,
     #[serde(default)]
     on_premises: Texts,
+    #[serde(default)]
+    all_private: bool,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +135,7 @@ fn config(file: ConfigSpec, source: String) -> std::result::Result<Config, Wrong
         address_space: prefixes(&network.address_space)?,
         peered: prefixes(&network.peered)?,
         on_premises: prefixes(&network.on_premises)?,
+        all_private: network.all_private,
         stated,
         ..Environment::default()
     };

@@ -408,13 +408,65 @@ fn what_init_writes_is_accepted() {
         bench.run(["init", &log, "-o", &config]).expect(0);
         let printed = bench.run(["init", &log]).expect(0).stdout;
         assert_eq!(fs::read_to_string(bench.path(&config)).unwrap(), printed);
-        // The file states what was assumed before; that the network ends there is now stated too.
+        // The file states what was assumed before.
         let report = bench.report([&log, "--config", &config]);
         let assumed = bench.report([&log]);
         support::assert_same(&report["basis"]["subnets"], &assumed["basis"]["subnets"]);
         support::assert_same(&report["basis"]["profile"], &assumed["basis"]["profile"]);
         support::assert_same(&report["input"], &assumed["input"]);
     }
+}
+
+#[test]
+fn what_init_writes_gives_the_verdicts_that_no_environment_gives() {
+    let bench = Bench::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["incident", "healthy"] {
+        let logs = root.join("testdata").join(name);
+        let logs = logs.to_str().unwrap();
+        bench.run(["init", logs, "-o", "made.toml"]).expect(0);
+        let stated = bench.report([logs, "--config", "made.toml"]);
+        let assumed = bench.report([logs]);
+        for part in ["requirements", "matrix", "groups", "input"] {
+            support::assert_same(&stated[part], &assumed[part]);
+        }
+        let codes = |report: &Value| -> Vec<String> {
+            let findings = report["findings"].as_array().unwrap().iter();
+            findings
+                .map(|finding| finding["fingerprint"].to_string())
+                .collect()
+        };
+        assert_eq!(codes(&stated), codes(&assumed), "{name}");
+    }
+}
+
+#[test]
+fn init_takes_the_network_from_its_document() {
+    let bench = bench();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/environment/vnet-az.json");
+    let document = document.to_str().unwrap();
+    bench
+        .run(["init", "--vnet", document, "quiet.json", "-o", "made.toml"])
+        .expect(0);
+    let text = fs::read_to_string(bench.path("made.toml")).unwrap();
+    assert!(text.contains("logged"), "{text}");
+    assert!(!text.contains("all-private"), "{text}");
+    // The file says what the document says.
+    let report = bench.report(["quiet.json", "--config", "made.toml"]);
+    let other = Bench::new();
+    other.write("quiet.json", quiet());
+    let from_document = other.report(["quiet.json", "--vnet", document]);
+    for part in ["requirements", "matrix", "groups", "input"] {
+        support::assert_same(&report[part], &from_document[part]);
+    }
+    support::assert_same(
+        &report["basis"]["subnets"],
+        &from_document["basis"]["subnets"],
+    );
+    incomplete(
+        bench.run(["init", "quiet.json", "--vnet-name", "x"]),
+        "--vnet",
+    );
 }
 
 /// Text without escape sequences of colours.

@@ -274,6 +274,7 @@ prop_compose! {
             source: "nsgaudit.toml".to_owned(),
             peered,
             on_premises,
+            all_private: roles[0],
             addresses: keys.into_iter().map(|(key, set)| (key.to_lowercase(), set)).collect(),
             stated: stated.into_iter().map(|(key, value)| (key.to_lowercase(), value.to_lowercase())).collect(),
             ..Environment::default()

@@ -34,6 +34,12 @@ fn network(out: &mut Out, environment: &Environment) {
     out.comment("part of the tag VirtualNetwork.");
     out.pair("peered", &set(&environment.peered));
     out.pair("on-premises", &set(&environment.on_premises));
+    if environment.all_private {
+        out.comment(
+            "All private addresses count as that tag: take this away once both are complete.",
+        );
+        out.pair("all-private", "true");
+    }
 }
 
 fn subnets(out: &mut Out, environment: &Environment) {
