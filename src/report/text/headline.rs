@@ -202,3 +202,25 @@ fn basis(page: &mut Page, audit: &Audit) {
     let profile = format!("{}: {}", audit.basis.profile, audit.basis.title);
     page.entry("against", &Text::new().plain(&profile));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_nsgs_that_deny_are_counted_once() {
+        let rule = |nsg: &str, rule: &str| RuleCount {
+            nsg: nsg.to_owned(),
+            nsg_id: nsg.to_owned(),
+            rule: rule.to_owned(),
+            flows: 1,
+        };
+        let said = |rules: &[RuleCount]| others(&rules[0], &rules.iter().collect::<Vec<_>>());
+        let (a, b) = (rule("a", "x"), rule("b", "x"));
+        assert_eq!(said(std::slice::from_ref(&a)), "");
+        assert_eq!(said(&[a.clone(), b.clone(), b.clone()]), " and 1 more NSG");
+        let different = [a.clone(), b, rule("c", "y")];
+        assert_eq!(said(&different), ", and by other rules of 2 more NSGs");
+        assert_eq!(said(&[a, rule("", "y")]), "", "a holder that is not known");
+    }
+}
