@@ -2,7 +2,7 @@
 //!
 //! Every key is described in `docs/environment.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
+use crate::catalogue::{AddressTerm, Row, RowSpec, parse_term};
 use crate::environment::check::contradiction;
 use crate::environment::text::parse_prefix;
 use crate::environment::{Environment, Subnet};
@@ -47,7 +48,7 @@ struct ConfigSpec {
     #[serde(default)]
     addresses: BTreeMap<String, Texts>,
     #[serde(default)]
-    requirement: Vec<Spanned<requirement::RequirementSpec>>,
+    requirement: Vec<Spanned<RowSpec>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -61,6 +62,8 @@ struct VirtualNetworkSpec {
     peered: Texts,
     #[serde(default)]
     on_premises: Texts,
+    #[serde(default)]
+    all_private: bool,
 }
 
 #[derive(Deserialize)]
@@ -132,11 +135,22 @@ fn config(file: ConfigSpec, source: String) -> std::result::Result<Config, Wrong
         address_space: prefixes(&network.address_space)?,
         peered: prefixes(&network.peered)?,
         on_premises: prefixes(&network.on_premises)?,
+        all_private: network.all_private,
         stated,
         ..Environment::default()
     };
     for (name, texts) in file.addresses {
         let set = prefixes(&texts)?;
+        // A row that says `@clients` never asks for a set of that name.
+        if parse_term(&format!("@{name}")).is_ok_and(|term| !matches!(term, AddressTerm::Named(_)))
+        {
+            let at = texts.first().map_or(0, |text| text.span().start);
+            let message = format!(
+                "a row that says \"@{}\" does not mean a set of [addresses]: give the set another name",
+                crate::catalogue::escape(&name)
+            );
+            return Err((at, message));
+        }
         environment.addresses.insert(name.to_lowercase(), set);
     }
     if environment.addresses.contains_key("custom-dns") {
@@ -144,17 +158,33 @@ fn config(file: ConfigSpec, source: String) -> std::result::Result<Config, Wrong
         custom.or_insert_with(|| true.to_string());
     }
     subnets(file.subnet, &mut environment)?;
-    for (index, spec) in file.requirement.into_iter().enumerate() {
-        let at = spec.span().start;
-        let row = requirement::row(spec.into_inner(), index + 1);
-        environment
-            .requirements
-            .push(row.map_err(|message| (at, message))?);
-    }
+    environment.requirements = requirements(file.requirement)?;
     Ok(Config {
         profile,
         environment,
     })
+}
+
+/// The user's own rows. They have no reference to cite: an impact that is told is one that is stated.
+fn requirements(specs: Vec<Spanned<RowSpec>>) -> std::result::Result<Vec<Row>, Wrong> {
+    let mut seen = BTreeSet::new();
+    let mut rows = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.into_iter().enumerate() {
+        let at = spec.span().start;
+        let mut spec = spec.into_inner();
+        if spec.impact_basis.is_none() && !spec.impact.is_empty() {
+            spec.impact_basis = Some("stated".to_owned());
+        }
+        let place = format!("[[requirement]] {}", index + 1);
+        let row = spec.into_row(&place).map_err(|message| (at, message))?;
+        if !seen.insert(row.id.clone()) {
+            let id = crate::catalogue::escape(&row.id);
+            let message = format!("{place}: the id `{id}` is there twice; give each its own");
+            return Err((at, message));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// The subnets, in order of name; without a stated address space they are it.

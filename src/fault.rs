@@ -47,7 +47,7 @@ pub enum FaultKind {
     Unreadable,
     /// A file that holds no flow log: the detail names what it is.
     NotFlowLog,
-    /// A link that leads back into a folder being walked.
+    /// A link that leads back into a folder being walked, or to itself.
     SymlinkLoop,
     /// A file that was shorter when read than when listed.
     FileShrank,

@@ -148,7 +148,6 @@ fn status_2_tells_that_something_could_not_be_read() {
 fn status_2_tells_that_there_was_no_flow_log() {
     let bench = bench();
     bench.write("text.txt", "hello");
-    bench.write("empty.json", "");
     bench.write("begun.json", r#"{"records":["#);
     fs::create_dir(bench.path("folder")).unwrap();
     let ran = incomplete(
@@ -156,12 +155,34 @@ fn status_2_tells_that_there_was_no_flow_log() {
         "no flow record",
     );
     assert_eq!(support::faults(&ran.json(), "not-flow-log"), 1);
-    incomplete(bench.run(["audit", "empty.json"]), "no flow record");
     incomplete(bench.run(["audit", "begun.json"]), "no flow record");
     incomplete(bench.run(["audit", "folder"]), "no files");
     incomplete(bench.run(["init", "text.txt"]), "no flow record");
-    incomplete(bench.run_with(["audit", "-"], b""), "no flow record");
     incomplete(bench.run(["flows", "folder"]), "no files");
+}
+
+#[test]
+fn status_3_tells_that_what_was_read_holds_nothing() {
+    let bench = bench();
+    for (at, text) in ["", "[]", r#"{"records":[]}"#, " \n"].iter().enumerate() {
+        let name = format!("{at}.json");
+        bench.write(&name, text);
+        let ran = bench.run(["audit", &name, "--format=json"]).expect(3);
+        assert!(ran.stderr.contains("1 file was read"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("faults"), "{}", ran.stderr);
+        assert_eq!(number(&ran.json(), "/input/files"), 1, "{text}");
+        assert_eq!(
+            ran.json().pointer("/input/faults").unwrap(),
+            &serde_json::json!([])
+        );
+    }
+    let ran = bench.run(["audit", "0.json", "1.json"]).expect(3);
+    assert!(ran.stderr.contains("2 files were read"), "{}", ran.stderr);
+    bench.run_with(["audit", "-"], b"").expect(3);
+    // Beside a log they are nothing.
+    bench
+        .run(["audit", "1.json", "2.json", "quiet.json"])
+        .expect(0);
 }
 
 #[test]
@@ -387,13 +408,65 @@ fn what_init_writes_is_accepted() {
         bench.run(["init", &log, "-o", &config]).expect(0);
         let printed = bench.run(["init", &log]).expect(0).stdout;
         assert_eq!(fs::read_to_string(bench.path(&config)).unwrap(), printed);
-        // The file states what was assumed before; that the network ends there is now stated too.
+        // The file states what was assumed before.
         let report = bench.report([&log, "--config", &config]);
         let assumed = bench.report([&log]);
         support::assert_same(&report["basis"]["subnets"], &assumed["basis"]["subnets"]);
         support::assert_same(&report["basis"]["profile"], &assumed["basis"]["profile"]);
         support::assert_same(&report["input"], &assumed["input"]);
     }
+}
+
+#[test]
+fn what_init_writes_gives_the_verdicts_that_no_environment_gives() {
+    let bench = Bench::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["incident", "healthy"] {
+        let logs = root.join("testdata").join(name);
+        let logs = logs.to_str().unwrap();
+        bench.run(["init", logs, "-o", "made.toml"]).expect(0);
+        let stated = bench.report([logs, "--config", "made.toml"]);
+        let assumed = bench.report([logs]);
+        for part in ["requirements", "matrix", "groups", "input"] {
+            support::assert_same(&stated[part], &assumed[part]);
+        }
+        let codes = |report: &Value| -> Vec<String> {
+            let findings = report["findings"].as_array().unwrap().iter();
+            findings
+                .map(|finding| finding["fingerprint"].to_string())
+                .collect()
+        };
+        assert_eq!(codes(&stated), codes(&assumed), "{name}");
+    }
+}
+
+#[test]
+fn init_takes_the_network_from_its_document() {
+    let bench = bench();
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/environment/vnet-az.json");
+    let document = document.to_str().unwrap();
+    bench
+        .run(["init", "--vnet", document, "quiet.json", "-o", "made.toml"])
+        .expect(0);
+    let text = fs::read_to_string(bench.path("made.toml")).unwrap();
+    assert!(text.contains("logged"), "{text}");
+    assert!(!text.contains("all-private"), "{text}");
+    // The file says what the document says.
+    let report = bench.report(["quiet.json", "--config", "made.toml"]);
+    let other = Bench::new();
+    other.write("quiet.json", quiet());
+    let from_document = other.report(["quiet.json", "--vnet", document]);
+    for part in ["requirements", "matrix", "groups", "input"] {
+        support::assert_same(&report[part], &from_document[part]);
+    }
+    support::assert_same(
+        &report["basis"]["subnets"],
+        &from_document["basis"]["subnets"],
+    );
+    incomplete(
+        bench.run(["init", "quiet.json", "--vnet-name", "x"]),
+        "--vnet",
+    );
 }
 
 /// Text without escape sequences of colours.

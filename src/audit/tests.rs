@@ -364,6 +364,20 @@ fn the_head_says_what_was_read_and_assumed() {
         ]
     );
     let gap = audit.findings.iter().find(|f| f.code == "NSG901").unwrap();
+    let folded = |level| {
+        let facts = Facts {
+            coarsening: level,
+            ..facts.clone()
+        };
+        let audit = audit_facts(storage(), &facts, &environment());
+        let finding = audit.findings.into_iter().find(|f| f.code == "NSG906");
+        finding.unwrap().details.remove(0)
+    };
+    assert!(folded(1).contains("of denied flows, ports from 1024"));
+    assert!(folded(3).ends_with("no longer: ports that no row names."));
+    assert!(folded(4).ends_with("names; which rule decided."));
+    assert!(folded(6).contains("below /16"));
+    assert!(folded(9).contains("all ports") && folded(9).contains("protocols"));
     assert!(gap.details[1].ends_with("1 of 4 hours missing, the first 1970-01-01T12:00:00Z."));
 }
 

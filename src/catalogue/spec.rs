@@ -14,7 +14,8 @@ const MAX_LIST: usize = 1_000;
 
 /// A row as TOML has it: `[[row]]` in a profile, `[[requirement]]` in `nsgaudit.toml`.
 ///
-/// Only `purpose`, `direction` and `ports` must be there. What else is left out takes the value
+/// Only `direction`, `ports` and a name must be there: the `purpose` in a profile, where it names the
+/// row if `id` is left out; either of both in `nsgaudit.toml`. What else is left out takes the value
 /// that Azure's own default rules suggest: protocol TCP, from `VirtualNetwork`, to `Internet` for
 /// outbound rows and to `VirtualNetwork` for the others.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,7 +27,8 @@ pub struct RowSpec {
     /// Place in the source's table.
     #[serde(default)]
     pub row: String,
-    /// What the traffic is for.
+    /// What the traffic is for; the `id` where it is left out.
+    #[serde(default)]
     pub purpose: String,
     /// `inbound`, `outbound` or `both`, seen from the subnet.
     pub direction: String,
@@ -130,7 +132,10 @@ impl RowSpec {
     ///
     /// # Errors
     /// Which row and field, what was expected and found, what to do.
-    pub fn into_row(self, where_from: &str) -> Result<Row, String> {
+    pub fn into_row(mut self, where_from: &str) -> Result<Row, String> {
+        if self.purpose.trim().is_empty() {
+            self.purpose.clone_from(&self.id);
+        }
         let id = if self.id.is_empty() {
             slug(&self.purpose)
         } else {
@@ -142,15 +147,8 @@ impl RowSpec {
     }
 
     fn checked(self, id: String) -> Result<Row, String> {
-        if !is_name(&id) {
-            return Err(
-                "expected an `id` of lower-case letters, digits, `-` and `.`; \
-                        give the row one, such as `id = \"smtp-relay\"`"
-                    .to_owned(),
-            );
-        }
-        if self.purpose.trim().is_empty() {
-            return Err("`purpose` is empty; say what the traffic is for".to_owned());
+        if id.trim().is_empty() {
+            return Err(NO_NAME.to_owned());
         }
         let directions = directions(&self.direction)?;
         let ports = ports("ports", &self.ports)?;
@@ -237,8 +235,10 @@ impl From<IncludeSpec> for Include {
     }
 }
 
-/// All rows of one list, checked, no id twice. `table` names the list in messages, such as
-/// `[[requirement]]`.
+const NO_NAME: &str = "expected an `id` of lower-case letters, digits, `-` and `.`; give the row \
+                       one, such as `id = \"smtp-relay\"`";
+
+/// All rows of a profile, checked, no id twice. `table` names the list in messages, such as `[[row]]`.
 ///
 /// # Errors
 /// The first row that is wrong: which, what was expected and found, what to do.
@@ -246,15 +246,23 @@ pub fn rows(specs: Vec<RowSpec>, table: &str) -> Result<Vec<Row>, String> {
     let mut seen = BTreeSet::new();
     let mut rows = Vec::with_capacity(specs.len());
     for (at, spec) in specs.into_iter().enumerate() {
-        let row = spec.into_row(&format!("{table} {}", at + 1))?;
-        if !seen.insert(row.id.clone()) {
-            return Err(format!(
-                "{table} {}, row `{}`: the id is there twice; give each row its own",
-                at + 1,
-                row.id
-            ));
-        }
-        rows.push(row);
+        let place = format!("{table} {}", at + 1);
+        let unnamed = spec.purpose.trim().is_empty();
+        let row = spec.into_row(&place)?;
+        let wrong = if !is_name(&row.id) {
+            NO_NAME
+        } else if unnamed {
+            "`purpose` is empty; say what the traffic is for"
+        } else if !seen.insert(row.id.clone()) {
+            "the id is there twice; give each row its own"
+        } else {
+            rows.push(row);
+            continue;
+        };
+        return Err(format!(
+            "{place}, row `{}`: {wrong}",
+            super::escape(&row.id)
+        ));
     }
     Ok(rows)
 }

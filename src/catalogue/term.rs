@@ -141,6 +141,11 @@ pub fn parse_term(text: &str) -> Result<AddressTerm, String> {
         return Ok(AddressTerm::Any);
     }
     if let Some(prefix) = prefix::parse_prefix(text) {
+        if text.parse().is_ok_and(|written: IpNet| written != prefix) {
+            return Err(format!(
+                "expected a prefix, and {text} is an address inside one: {prefix} is the prefix"
+            ));
+        }
         return Ok(AddressTerm::Prefixes(PrefixSet::new([prefix])));
     }
     parse_tag(text).ok_or_else(|| {
@@ -162,7 +167,7 @@ fn base_of(tag: &str) -> &str {
 
 fn parse_name(name: &str) -> Option<AddressTerm> {
     let valid = name.bytes().all(|byte| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
     });
     if !valid || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return None;
@@ -309,6 +314,7 @@ mod tests {
             "@",
             "@a b",
             "10.0.0.0/33",
+            "10.0.0.5/27",
             "two words",
             "-x",
             "\u{1b}[31m",

@@ -75,19 +75,20 @@ fn v6_only(of: &PrefixSet) -> PrefixSet {
 }
 
 /// The tag `VirtualNetwork`: the network's own, peered and on-premises space and 168.63.129.16; of
-/// an unknown network, private space.
+/// a network whose bounds are not known, private space too.
 pub fn virtual_network(environment: &Environment, assumed: bool) -> PrefixSet {
-    if assumed {
-        return set(&PRIVATE)
-            .union(&environment.address_space)
-            .union(&set(&LOAD_BALANCER));
-    }
-    let known = [
+    let private = if assumed || environment.all_private {
+        set(&PRIVATE)
+    } else {
+        PrefixSet::empty()
+    };
+    let parts = [
         &environment.peered,
         &environment.on_premises,
         &set(&LOAD_BALANCER),
+        &private,
     ];
-    known
+    parts
         .into_iter()
         .fold(own_space(environment), |all, part| all.union(part))
 }

@@ -28,7 +28,7 @@ pub enum Verb {
     Audit(Box<AuditArgs>),
     /// Print the decoded flow records, to be piped on.
     Flows(Box<FlowsArgs>),
-    /// Write an nsgaudit.toml of what the logs show, to be corrected.
+    /// Write an nsgaudit.toml of what the logs and --vnet show, to be corrected.
     Init(Box<InitArgs>),
     /// List, show, check or compare profiles.
     Profiles(ProfilesArgs),
@@ -206,6 +206,13 @@ pub struct InitArgs {
     /// Which logs.
     #[command(flatten)]
     pub logs: LogArgs,
+    /// The network as `az network vnet show` or `list` prints it (-o json); without it, subnets are
+    /// assumed around the logged interfaces.
+    #[arg(long, value_name = "FILE")]
+    pub vnet: Option<PathBuf>,
+    /// Which virtual network of the --vnet file.
+    #[arg(long, value_name = "NAME", requires = "vnet")]
+    pub vnet_name: Option<String>,
     /// Profile to name in the file.
     #[arg(long, value_name = "NAME", default_value = "ise")]
     pub profile: String,

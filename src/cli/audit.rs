@@ -84,6 +84,16 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
 fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
+    if audit.input.flow_files == 0 && audit.input.faults.is_empty() {
+        tell(
+            "error",
+            &format!(
+                "no flow was counted: {}, without a fault and without a flow record",
+                read(audit.input.files)
+            ),
+        );
+        return Status::Inconclusive;
+    }
     if audit.input.flow_files == 0 {
         tell(
             "error",
@@ -121,6 +131,13 @@ fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
         return Status::Inconclusive;
     }
     Status::Quiet
+}
+
+fn read(files: u64) -> String {
+    match files {
+        1 => "1 file was read".to_owned(),
+        several => format!("{several} files were read"),
+    }
 }
 
 fn least(fail_on: FailOn) -> Option<Severity> {

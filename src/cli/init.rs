@@ -1,4 +1,4 @@
-//! `nsgaudit init`: what the logs show, as an `nsgaudit.toml` to be corrected.
+//! `nsgaudit init`: what the logs and the virtual network's document show, as an `nsgaudit.toml` to be corrected.
 
 use std::io::IsTerminal as _;
 
@@ -9,9 +9,20 @@ use crate::error::Result;
 use crate::tally::TallyLimits;
 
 pub(super) fn run(args: &InitArgs) -> Result<Status> {
-    let stated = setup::Stated {
-        assumed: true,
-        ..setup::Stated::default()
+    let stated = match &args.vnet {
+        Some(file) => {
+            let read = environment::vnet::read(file, args.vnet_name.as_deref())?;
+            setup::Stated {
+                assumed: read.environment.subnets.is_empty(),
+                environment: read.environment,
+                remarks: read.remarks,
+                profile: None,
+            }
+        }
+        None => setup::Stated {
+            assumed: true,
+            ..setup::Stated::default()
+        },
     };
     let catalogue = setup::catalogue(&[&args.profile])?;
     let basis = setup::basis(&catalogue, &args.profile, &[])?;
@@ -31,6 +42,10 @@ pub(super) fn run(args: &InitArgs) -> Result<Status> {
         return Ok(Status::Incomplete);
     }
     let mut remarks = read.assumptions;
+    if args.vnet.is_some() {
+        let interfaces = &read.facts.coverage.interfaces;
+        remarks.extend(environment::logged(&read.environment, interfaces));
+    }
     remarks.extend(environment::remarks(&read.environment));
     let text = crate::config::write_toml(&read.environment, &args.profile, &remarks);
     output::write(args.output.as_deref(), text.as_bytes())?;

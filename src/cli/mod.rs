@@ -29,7 +29,7 @@ pub enum Status {
     Findings,
     /// 2: it could not complete: usage, unreadable input.
     Incomplete,
-    /// 3: coverage below `--min-coverage`.
+    /// 3: no flow was counted, or coverage below `--min-coverage`.
     Inconclusive,
 }
 

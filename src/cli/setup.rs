@@ -273,9 +273,15 @@ pub(super) fn read(
     let gathered = gather(logs, &counted_by, &editions, &ports, limits, progress)?;
     if !stated.assumed {
         let facts = gathered.finish(&counted_by, &counted_by);
+        let mut assumptions = stated.remarks;
+        if stated.environment.all_private {
+            let said = "the tag VirtualNetwork is taken to be all private address space, since \
+                        all-private is stated";
+            assumptions.push(said.to_owned());
+        }
         return Ok(Read {
             environment: stated.environment,
-            assumptions: stated.remarks,
+            assumptions,
             facts,
         });
     }

@@ -58,6 +58,32 @@ fn the_documented_example_is_read() {
 }
 
 #[test]
+fn a_requirement_is_a_row_of_a_profile() {
+    let text = "[[requirement]]\nid = \"Old_Mail\"\ndirection = \"Outbound\"\nports = 25\n\
+        destination = [\"@Partners\", \"storage.westeurope\"]\nwhen = { mail-route = \"Provider\" }\n\
+        known_destinations = [{ peers = \"192.0.2.7\" }]\nnote = \"see the runbook\"\n";
+    let rows = parse(text).unwrap().environment.requirements;
+    assert_eq!(
+        (rows[0].id.as_str(), rows[0].purpose.as_str()),
+        ("Old_Mail", "Old_Mail")
+    );
+    assert_eq!(
+        rows[0].destination,
+        [
+            AddressTerm::Named("partners".to_owned()),
+            AddressTerm::ServiceTag("Storage.westeurope".to_owned())
+        ]
+    );
+    assert_eq!(rows[0].condition.when["mail-route"], "provider");
+    assert_eq!(rows[0].known_destinations.len(), 1);
+    assert_eq!(rows[0].impact_basis, "none");
+    let text = "[[requirement]]\npurpose = \"Mail out (SMTP)\"\ndirection = \"both\"\nports = 25\nimpact = \"none sent\"\n";
+    let rows = parse(text).unwrap().environment.requirements;
+    assert_eq!(rows[0].id, "mail-out-smtp");
+    assert_eq!(rows[0].impact_basis, "stated");
+}
+
+#[test]
 fn an_empty_file_states_nothing() {
     let config = parse("\u{FEFF}# nothing\n").unwrap();
     assert_eq!(config.profile, None);
@@ -135,23 +161,44 @@ fn mistakes_are_named_with_their_line() {
         (
             "\n[[requirement]]\nid = \"x\"\ndirection = \"in\"\nports = 1\n".to_owned(),
             "line 2",
-            "requirement 1: expected direction",
+            "[[requirement]] 1, row `x`: `direction`: expected",
         ),
         (
             "[[requirement]]\nid = \"x\"\ndirection = \"both\"\nports = 70000\n".to_owned(),
             "line 1",
-            "found 70000",
+            "found \"70000\"",
         ),
         (
             "[[requirement]]\nid = \"x\"\ndirection = \"both\"\nports = []\n".to_owned(),
             "line 1",
-            "expected ports",
+            "`ports`: the list is empty",
         ),
         (
             "[[requirement]]\nid = \"x\"\ndirection = \"both\"\nports = 1\nsource = \"a b\"\n"
                 .to_owned(),
             "line 1",
-            "expected source",
+            "`source`: expected a service tag",
+        ),
+        (
+            "[[requirement]]\nid = \"x\"\ndirection = \"both\"\nports = 1\nsource = \"10.20.0.5/27\"\n"
+                .to_owned(),
+            "line 1",
+            "10.20.0.0/27 is the prefix",
+        ),
+        (
+            "[[requirement]]\ndirection = \"both\"\nports = 1\n".to_owned(),
+            "line 1",
+            "expected an `id`",
+        ),
+        (
+            "[[requirement]]\nid = \"x\"\ndirection = \"both\"\nports = 1\n".repeat(2),
+            "line 5",
+            "`x` is there twice",
+        ),
+        (
+            "[addresses]\nclients = [\"10.0.0.1\"]\n".to_owned(),
+            "line 2",
+            "give the set another name",
         ),
     ] {
         let message = message(&text);
@@ -227,6 +274,7 @@ prop_compose! {
             source: "nsgaudit.toml".to_owned(),
             peered,
             on_premises,
+            all_private: roles[0],
             addresses: keys.into_iter().map(|(key, set)| (key.to_lowercase(), set)).collect(),
             stated: stated.into_iter().map(|(key, value)| (key.to_lowercase(), value.to_lowercase())).collect(),
             ..Environment::default()
@@ -243,7 +291,9 @@ prop_compose! {
         environment.address_space = subnets.fold(PrefixSet::empty(), |space, subnet| space.union(&subnet.prefixes));
         let text = "id = \"x\"\ndirection = \"both\"\nprotocol = \"tcp+udp\"\nports = [1, \"5-9\"]\nsource = [\"*\", \"@a-subnet\", \"@b\"]\n\
             destination = [\"Sql.WestEurope\", \"10.0.0.0/24\", \"fd00::1\", \"Internet\"]";
-        let mut row = requirement::row(toml::from_str(text).unwrap(), 1).unwrap();
+        let text = format!("{text}\nknown_destinations = [{{ ports = 5, peers = [\"@b\", \"10.0.0.0/30\"], since = \"y\" }}]\n\
+            when = {{ sku = \"premium\", \"a b\" = true }}\nnote = \"n\"\nadvice = true\nimpact_basis = \"inferred\"");
+        let mut row = toml::from_str::<RowSpec>(&text).unwrap().into_row("x").unwrap();
         row.purpose = format!("p{}", texts[3]);
         row.condition.text.clone_from(&texts[0]);
         row.ports = row.ports.union(&crate::net::PortSet::new([ports]));

@@ -34,6 +34,12 @@ fn network(out: &mut Out, environment: &Environment) {
     out.comment("part of the tag VirtualNetwork.");
     out.pair("peered", &set(&environment.peered));
     out.pair("on-premises", &set(&environment.on_premises));
+    if environment.all_private {
+        out.comment(
+            "All private addresses count as that tag: take this away once both are complete.",
+        );
+        out.pair("all-private", "true");
+    }
 }
 
 fn subnets(out: &mut Out, environment: &Environment) {
@@ -118,13 +124,8 @@ fn requirements(out: &mut Out, environment: &Environment) {
     }
     for row in &environment.requirements {
         out.line("\n[[requirement]]");
-        for (key, values) in requirement::texts(row) {
-            let quoted: Vec<_> = values.iter().map(|value| string(value)).collect();
-            if requirement::is_list(key) {
-                out.pair(key, &format!("[{}]", quoted.join(", ")));
-            } else {
-                out.pair(key, &quoted.concat());
-            }
+        for (key, value) in requirement::pairs(row) {
+            out.pair(key, &value);
         }
     }
 }
@@ -172,7 +173,7 @@ fn set(set: &PrefixSet) -> String {
 }
 
 /// A basic string of TOML.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

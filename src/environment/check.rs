@@ -97,6 +97,7 @@ impl Environment {
         }
         both.peered = both.peered.union(&self.peered);
         both.on_premises = both.on_premises.union(&self.on_premises);
+        both.all_private |= self.all_private;
         both.addresses.extend(self.addresses);
         both.stated.extend(self.stated);
         both.requirements.extend(self.requirements);

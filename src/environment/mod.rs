@@ -2,6 +2,7 @@
 
 pub mod assume;
 pub mod check;
+pub mod logged;
 pub mod model;
 pub mod remarks;
 pub mod tags;
@@ -9,6 +10,7 @@ pub mod text;
 pub mod vnet;
 
 pub use assume::assume;
+pub use logged::logged;
 pub use model::*;
 pub use remarks::remarks;
 pub use tags::{ServiceTags, TagEdition};

@@ -20,6 +20,9 @@ pub struct Environment {
     pub peered: PrefixSet,
     /// On-premises address space behind gateways.
     pub on_premises: PrefixSet,
+    /// Whether all private address space counts as part of the tag `VirtualNetwork`: where peers and
+    /// on-premises space are not known.
+    pub all_private: bool,
     /// Named address sets that profile rows refer to (`custom-dns`, `connector-outbound-ips`, …).
     pub addresses: BTreeMap<String, PrefixSet>,
     /// What is stated of the service, for conditions: `endpoint` = `internal`, `sku` = `premium`,

@@ -217,7 +217,24 @@ fn links_are_followed_once_and_loops_are_faults() {
     let error = tree.plan(&["dangling"], &PlanOptions::default());
     assert!(matches!(error, Err(Error::Read { .. })));
     let error = tree.plan(&["self"], &PlanOptions::default());
-    assert!(error.unwrap_err().to_string().contains("not followed"));
+    let said = error.unwrap_err().to_string();
+    assert!(
+        said.contains("a link to itself") && !said.contains("back up"),
+        "{said}"
+    );
+    let details: Vec<_> = plan
+        .faults()
+        .kinds()
+        .filter(|(kind, _)| *kind == FaultKind::SymlinkLoop)
+        .flat_map(|(_, tally)| tally.samples.iter().map(|fault| fault.detail.as_str()))
+        .collect();
+    let one = |words: &str| {
+        details
+            .iter()
+            .filter(|detail| detail.contains(words))
+            .count()
+    };
+    assert_eq!((one("back up"), one("to itself")), (1, 1), "{details:?}");
 }
 
 #[cfg(unix)]

@@ -20,7 +20,7 @@ pub enum Kind {
     TrafficAnalyticsJson,
     /// Something else; what, in words.
     NotFlowLog(String),
-    /// Nothing, or white space only.
+    /// Nothing, white space, or an empty list: what a query that finds no rows leaves.
     Empty,
 }
 
@@ -33,6 +33,7 @@ pub fn sniff(head: &[u8]) -> Kind {
     let text = skip_blank(head);
     match text.first() {
         None => Kind::Empty,
+        Some(b'[') if text[1..].trim_ascii() == b"]" => Kind::Empty,
         Some(b'{' | b'[') => sniff_json::sniff(text),
         Some(b',') if matches!(skip_commas(text).first(), Some(b'{' | b'[')) => {
             sniff_json::sniff(skip_commas(text))
@@ -198,6 +199,9 @@ fn plain(text: &[u8]) -> Kind {
     if is_binary(text) {
         return not("binary data of an unknown format");
     }
+    if is_toml(text) {
+        return not(TOML);
+    }
     if is_tuple(line) {
         return not("bare flow tuples: give the log records they were taken from");
     }
@@ -226,6 +230,52 @@ fn table(line: &[u8]) -> Option<Kind> {
                 .to_owned(),
         )
     })
+}
+
+/// Mostly the configuration, given as a log.
+pub(super) const TOML: &str =
+    "a TOML or INI file, such as nsgaudit.toml, not a flow log: --config takes the environment";
+
+/// Whether the first line that is no comment is a header (`[service]`, `[[subnet]]`) or, after
+/// comments, a key and its value.
+pub(super) fn is_toml(text: &[u8]) -> bool {
+    let mut lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let commented = text.starts_with(b"#");
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .is_some_and(|line| is_header(line) || (commented && is_assignment(line)))
+}
+
+/// `[virtual-network]` or `[[subnet]]`, and nothing after it but a comment. `[true]` is JSON.
+fn is_header(line: &[u8]) -> bool {
+    let Some(inner) = line.strip_prefix(b"[") else {
+        return false;
+    };
+    let (inner, close) = match inner.strip_prefix(b"[") {
+        Some(inner) => (inner, &b"]]"[..]),
+        None => (inner, &b"]"[..]),
+    };
+    let Some(end) = memchr::memchr(b']', inner) else {
+        return false;
+    };
+    let name = inner[..end].trim_ascii();
+    let after = inner[end..].strip_prefix(close).map(<[u8]>::trim_ascii);
+    after.is_some_and(|after| after.is_empty() || after.starts_with(b"#"))
+        && is_key(name)
+        && !matches!(name, b"true" | b"false" | b"null")
+}
+
+/// `name = value`.
+fn is_assignment(line: &[u8]) -> bool {
+    memchr::memchr(b'=', line).is_some_and(|at| is_key(line[..at].trim_ascii()))
+}
+
+/// A name as files of settings have them; what starts with a digit may be a number of JSON.
+fn is_key(name: &[u8]) -> bool {
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    name.first()
+        .is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && name.iter().all(inner)
 }
 
 /// `1767607200,10.30.4.5,198.51.100.7,…`, quoted or not.

@@ -79,6 +79,10 @@ pub(super) fn sniff(text: &[u8]) -> Kind {
     {
         return Kind::TrafficAnalyticsJson;
     }
+    // A header of TOML starts as a list does.
+    if text.starts_with(b"[") && super::sniff::is_toml(text) {
+        return Kind::NotFlowLog(super::sniff::TOML.to_owned());
+    }
     if let Some(metric) = string_value(text, b"\"metricName\"") {
         return Kind::NotFlowLog(format!("Azure metrics ({}), not a flow log", quote(metric)));
     }

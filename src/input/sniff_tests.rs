@@ -131,8 +131,43 @@ fn other_formats_are_named_by_their_first_bytes() {
 }
 
 #[test]
-fn nothing_and_white_space_are_empty() {
-    for head in ["", " \r\n\t", "\u{feff}", "\u{feff}\n"] {
+fn files_of_settings_are_named_although_a_header_starts_as_a_list() {
+    for head in [
+        "[virtual-network]\nname = \"x\"",
+        "\n[[subnet]] # of the service\r\n",
+        "[a.b-c]",
+        "# What is known, to be corrected.\n#\n\n[virtual-network]\n",
+        "# nsgaudit, as of today\r\nname = 1\r\n",
+    ] {
+        assert!(named(head.as_bytes()).contains("TOML"), "{head}");
+    }
+    for head in [
+        "[true]",
+        "[1]",
+        "[\"a\"]",
+        "[[\"a\"]]",
+        "[a] b",
+        "[[a]\n]",
+        "[a",
+    ] {
+        assert!(named(head.as_bytes()).contains("JSON"), "{head}");
+    }
+    assert!(named(b"# a, b\n1,2").contains("CSV"));
+    // Lines of a collector may start so too, and hold records.
+    let log = format!("[info]\n{NSG}");
+    assert_eq!(sniff(log.as_bytes()), Kind::FlowLogJson);
+}
+
+#[test]
+fn nothing_white_space_and_an_empty_list_are_empty() {
+    for head in [
+        "",
+        " \r\n\t",
+        "\u{feff}",
+        "\u{feff}\n",
+        "[]",
+        "\u{feff}[\n]\n",
+    ] {
         assert_eq!(sniff(head.as_bytes()), Kind::Empty);
     }
 }

@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
             Ok(metadata) if metadata.is_file() => self.add_link(path, key),
             Ok(metadata) if metadata.is_dir() => match fs::canonicalize(path) {
                 Ok(target) if folder.starts_with(&target) => {
-                    self.loop_fault(path);
+                    self.loop_fault("a link back up", path);
                     Ok(())
                 }
                 Ok(target) => {
@@ -287,15 +287,15 @@ impl<'a> Walk<'a> {
 
     fn fault(&mut self, path: &Path, error: &io::Error) {
         if is_loop(error) {
-            return self.loop_fault(path);
+            return self.loop_fault("a link to itself, or too long a chain of links", path);
         }
         let detail = format!("{error}: {}", tail(path));
         self.faults
             .add(Plan::NO_FILE, 0, FaultKind::Unreadable, detail);
     }
 
-    fn loop_fault(&mut self, path: &Path) {
-        let detail = format!("a link back up, not followed: {}", tail(path));
+    fn loop_fault(&mut self, what: &str, path: &Path) {
+        let detail = format!("{what}, not followed: {}", tail(path));
         self.faults
             .add(Plan::NO_FILE, 0, FaultKind::SymlinkLoop, detail);
     }

@@ -160,9 +160,9 @@ impl Findings<'_> {
         let mut details = Vec::new();
         if facts.coarsening > 0 {
             details.push(format!(
-                "Flow groups were folded (level {}): ports that no row names are told apart no \
-                 longer.",
-                facts.coarsening
+                "Flow groups were folded (level {}). Told apart no longer: {}.",
+                facts.coarsening,
+                folded(facts.coarsening).join("; ")
             ));
         }
         if facts.rules_folded {
@@ -191,6 +191,33 @@ impl Findings<'_> {
             .flat_map(|(&kind, census)| census.lacks(kind))
             .collect()
     }
+}
+
+/// What a level of coarsening takes away, in words; `docs/architecture.md` has the table.
+fn folded(level: u8) -> Vec<&'static str> {
+    let ports = match level {
+        0 => return Vec::new(),
+        1 => "of denied flows, ports from 1024 on that no row names",
+        2 => "ports from 1024 on that no row names",
+        3..=7 => "ports that no row names",
+        _ => "all ports, so that rows of single ports are not judged",
+    };
+    let blocks = match level {
+        5 => "assumed blocks of addresses below /24",
+        6 => "assumed blocks of addresses below /16, and all of IPv6",
+        _ => "own and private addresses, where blocks are assumed",
+    };
+    let mut words = vec![ports];
+    if level >= 4 {
+        words.push("which rule decided");
+    }
+    if level >= 5 {
+        words.push(blocks);
+    }
+    if level >= 9 {
+        words.push("protocols; what is on the remote side");
+    }
+    words
 }
 
 /// The hours that an interface lacks.

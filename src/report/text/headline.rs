@@ -1,9 +1,11 @@
 //! The first lines: what is broken, since when, by which rule; then what it was judged on.
 
+use std::collections::BTreeSet;
+
 use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, is_before, listed};
-use crate::audit::{Audit, Finding, Requirement, Severity, Verdict};
+use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
 
 /// Purposes named in the headline.
 const NAMED: usize = 5;
@@ -85,17 +87,41 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     {
         text = text.plain(&mixed(&worst)).plain(last);
     }
-    let rule = worst
+    let rules: Vec<_> = worst
         .iter()
         .flat_map(|requirement| &requirement.denied.rules)
+        .collect();
+    let rule = rules
+        .iter()
+        .copied()
         .reduce(|most, rule| if rule.flows > most.flows { rule } else { most });
     if let Some(rule) = rule {
         text = text.plain(", by ").push(Tone::Strong, &rule.rule);
         if !rule.nsg.is_empty() {
             text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
         }
+        text = text.plain(&others(rule, &rules));
     }
     text.plain(".")
+}
+
+/// ` and 3 more NSGs`: those that deny as well as the one that is named.
+fn others(named: &RuleCount, rules: &[&RuleCount]) -> String {
+    let more: BTreeSet<&str> = rules
+        .iter()
+        .map(|rule| rule.nsg_id.as_str())
+        .filter(|id| !id.is_empty() && *id != named.nsg_id)
+        .collect();
+    let plural = if more.len() == 1 { "" } else { "s" };
+    let by = if rules.iter().all(|rule| rule.rule == named.rule) {
+        " and"
+    } else {
+        ", and by other rules of"
+    };
+    match more.len() {
+        0 => String::new(),
+        count => format!("{by} {} more NSG{plural}", grouped(count as u64)),
+    }
 }
 
 /// `: 17 flows denied and 410 allowed, last denied `.
@@ -175,4 +201,26 @@ fn basis(page: &mut Page, audit: &Audit) {
     page.entry("seen", &Text::new().plain(&seen));
     let profile = format!("{}: {}", audit.basis.profile, audit.basis.title);
     page.entry("against", &Text::new().plain(&profile));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_nsgs_that_deny_are_counted_once() {
+        let rule = |nsg: &str, rule: &str| RuleCount {
+            nsg: nsg.to_owned(),
+            nsg_id: nsg.to_owned(),
+            rule: rule.to_owned(),
+            flows: 1,
+        };
+        let said = |rules: &[RuleCount]| others(&rules[0], &rules.iter().collect::<Vec<_>>());
+        let (a, b) = (rule("a", "x"), rule("b", "x"));
+        assert_eq!(said(std::slice::from_ref(&a)), "");
+        assert_eq!(said(&[a.clone(), b.clone(), b.clone()]), " and 1 more NSG");
+        let different = [a.clone(), b, rule("c", "y")];
+        assert_eq!(said(&different), ", and by other rules of 2 more NSGs");
+        assert_eq!(said(&[a, rule("", "y")]), "", "a holder that is not known");
+    }
 }
