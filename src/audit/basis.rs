@@ -4,7 +4,7 @@ use crate::catalogue::Profile;
 use crate::environment::{Environment, ServiceTags};
 use crate::fault::KindTally;
 use crate::net::Timestamp;
-use crate::tally::{Coverage, Facts};
+use crate::tally::{Coverage, Facts, Hours};
 
 use super::model::{Basis, CoverageText, FaultSample, FaultText, Input, Reconciled, SubnetText};
 use super::names;
@@ -99,13 +99,13 @@ fn coverage(coverage: &Coverage) -> CoverageText {
     let hours = coverage
         .interfaces
         .values()
-        .flat_map(|interface| interface.hours.iter().copied());
-    let window = match (hours.clone().min(), hours.clone().max()) {
-        (Some(first), Some(last)) => last.abs_diff(first) + 1,
-        _ => 0,
-    };
+        .map(|interface| &interface.hours);
+    let ends = hours.clone().filter_map(Hours::ends);
+    let window = ends
+        .reduce(|all, part| (all.0.min(part.0), all.1.max(part.1)))
+        .map_or(0, |(first, last)| last.abs_diff(first) + 1);
     let interfaces = coverage.interfaces.len() as u64;
-    let covered = hours.count() as u64;
+    let covered = hours.map(Hours::count).sum();
     let possible = interfaces.saturating_mul(window);
     CoverageText {
         interfaces,
@@ -134,7 +134,7 @@ mod tests {
         let mut facts = Facts::default();
         for (mac, hours) in [(1, vec![10, 11, 13]), (2, vec![10])] {
             let interface = Interface {
-                hours,
+                hours: hours.into_iter().collect(),
                 ..Interface::default()
             };
             facts.coverage.interfaces.insert(Mac(mac), interface);

@@ -326,9 +326,8 @@ fn the_head_says_what_was_read_and_assumed() {
         .faults
         .add(3, 17, FaultKind::Truncated, "the file ends");
     facts.faults.add(3, 0, FaultKind::NotFlowLog, "a picture");
-    let hours = vec![10, 11, 13];
     let interface = Interface {
-        hours,
+        hours: [10, 11, 13].into_iter().collect(),
         ..Interface::default()
     };
     facts.coverage.interfaces.insert(Mac(1), interface);

@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::text::list;
 use super::{Environment, Subnet};
 use crate::net::{Mac, PrefixSet};
-use crate::tally::Interface;
+use crate::tally::{Interface, Target};
 
 /// Most subnets that are assumed: each is a requirement a row, all of them held until they are
 /// reported. A network of more is for its owner to state.
@@ -20,8 +20,8 @@ const WIDEST: (u8, u8) = (24, 64);
 /// No IPv4 subnet is assumed to be smaller. Azure allows /29; what is that small holds no ISE.
 const NARROWEST: u8 = 28;
 
-/// Logged addresses, and the targets (NSGs, flow log targets) under which each was logged.
-type Logged = BTreeMap<IpAddr, BTreeSet<String>>;
+/// Logged addresses in order, and an interface of each; of an address with several, all of them.
+type Logged<'a> = [(IpAddr, &'a Interface)];
 
 /// Assumes subnets around the own addresses of the logged interfaces, and says so in sentences.
 ///
@@ -31,20 +31,17 @@ type Logged = BTreeMap<IpAddr, BTreeSet<String>>;
 /// address lies in exactly one.
 pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String>) {
     let logged = logged(interfaces);
-    let mut blocks: BTreeMap<IpNet, Logged> = BTreeMap::new();
-    for (address, targets) in logged {
-        let block = blocks.entry(widest(address)).or_default();
-        block.insert(address, targets);
-    }
     let mut prefixes: Vec<IpNet> = Vec::new();
-    for (block, logged) in blocks {
-        match block {
-            IpNet::V4(block) => prefixes.extend(cut(block, &logged).into_iter().map(IpNet::from)),
-            IpNet::V6(_) => prefixes.push(block),
+    let mut dropped = 0;
+    for inside in logged.chunk_by(|&(one, _), &(next, _)| widest(one) == widest(next)) {
+        match widest(inside[0].0) {
+            IpNet::V4(block) => prefixes.extend(cut(block, inside).into_iter().map(IpNet::from)),
+            block @ IpNet::V6(_) => prefixes.push(block),
         }
+        // At once: there may be a block for each of hundreds of thousands of addresses.
+        dropped += prefixes.len().saturating_sub(MOST_ASSUMED);
+        prefixes.truncate(MOST_ASSUMED);
     }
-    let dropped = prefixes.len().saturating_sub(MOST_ASSUMED);
-    prefixes.truncate(MOST_ASSUMED);
     let remarks = sentences(&prefixes, interfaces.len(), dropped);
     let mut subnets: Vec<_> = prefixes.iter().map(|&prefix| subnet(prefix)).collect();
     subnets.sort();
@@ -57,14 +54,15 @@ pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String
     (environment, remarks)
 }
 
-fn logged(interfaces: &BTreeMap<Mac, Interface>) -> Logged {
-    let mut logged = Logged::new();
-    for interface in interfaces.values() {
-        for &address in &interface.addresses {
-            let targets = logged.entry(address).or_default();
-            targets.extend(interface.targets.iter().cloned());
-        }
-    }
+fn logged(interfaces: &BTreeMap<Mac, Interface>) -> Vec<(IpAddr, &Interface)> {
+    let mut logged: Vec<_> = interfaces
+        .values()
+        .flat_map(|interface| {
+            let addresses = interface.addresses.iter();
+            addresses.map(move |&address| (address, interface))
+        })
+        .collect();
+    logged.sort_unstable_by_key(|&(address, _)| address);
     logged
 }
 
@@ -83,40 +81,41 @@ fn widest(address: IpAddr) -> IpNet {
 /// Cuts a block in halves while that tells apart what was logged under different targets. A half
 /// without addresses is left away only if the other half is cut further: otherwise the block stays
 /// whole, so that its neighbours that were not logged stay inside.
-fn cut(block: Ipv4Net, logged: &Logged) -> Vec<Ipv4Net> {
+fn cut(block: Ipv4Net, logged: &Logged<'_>) -> Vec<Ipv4Net> {
     let length = block.prefix_len() + 1;
     let halves: Vec<Ipv4Net> = match block.subnets(length) {
         Ok(halves) if length <= NARROWEST => halves.collect(),
         _ => return vec![block],
     };
-    let inside = |half: &Ipv4Net| -> Logged {
-        let half = IpNet::from(*half);
-        let members = logged.iter().filter(|(address, _)| half.contains(*address));
-        members
-            .map(|(address, targets)| (*address, targets.clone()))
-            .collect()
+    let [low, high] = halves[..] else {
+        return vec![block];
     };
-    let parts: Vec<(Ipv4Net, Logged)> = halves
-        .into_iter()
-        .map(|half| (half, inside(&half)))
-        .filter(|(_, logged)| !logged.is_empty())
-        .collect();
-    match parts.as_slice() {
-        [(half, logged)] => match cut(*half, logged) {
+    let middle = IpAddr::from(high.network());
+    let (first, second) = logged.split_at(logged.partition_point(|&(at, _)| at < middle));
+    if first.is_empty() || second.is_empty() {
+        let (half, logged) = if second.is_empty() {
+            (low, first)
+        } else {
+            (high, second)
+        };
+        return match cut(half, logged) {
             narrower if narrower.len() > 1 => narrower,
             _ => vec![block],
-        },
-        [(low, first), (high, second)] if apart(first, second) => {
-            [cut(*low, first), cut(*high, second)].concat()
-        }
-        _ => vec![block],
+        };
+    }
+    if apart(first, second) {
+        [cut(low, first), cut(high, second)].concat()
+    } else {
+        vec![block]
     }
 }
 
 /// Whether both were logged, under targets that have nothing in common.
-fn apart(first: &Logged, second: &Logged) -> bool {
-    let targets =
-        |logged: &Logged| -> BTreeSet<String> { logged.values().flatten().cloned().collect() };
+fn apart(first: &Logged<'_>, second: &Logged<'_>) -> bool {
+    let targets = |logged: &Logged<'_>| -> BTreeSet<Target> {
+        let targets = logged.iter().flat_map(|(_, interface)| &interface.targets);
+        targets.copied().collect()
+    };
     let (first, second) = (targets(first), targets(second));
     !first.is_empty() && !second.is_empty() && first.is_disjoint(&second)
 }
@@ -177,8 +176,8 @@ mod tests {
                 .collect();
             let interface = Interface {
                 addresses,
-                targets: words(targets),
-                hours: vec![],
+                targets: words(targets).iter().map(|name| Target::of(name)).collect(),
+                ..Interface::default()
             };
             (Mac(at as u64), interface)
         };
@@ -265,8 +264,8 @@ mod tests {
                 interfaces.insert(Mac(at as u64), Interface {
                     addresses: hosts.iter().map(|host| std::net::Ipv4Addr::from(0x0A14_0000 + host).into())
                         .chain(v6.map(|v6| std::net::Ipv6Addr::from(v6).into())).collect(),
-                    targets: targets.iter().map(ToString::to_string).collect(),
-                    hours: vec![],
+                    targets: targets.iter().map(|target| Target::of(&target.to_string())).collect(),
+                    ..Interface::default()
                 });
             }
             let (environment, _) = assume(&interfaces);

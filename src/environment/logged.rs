@@ -8,7 +8,7 @@ use super::{Environment, Subnet};
 use crate::net::Mac;
 use crate::tally::Interface;
 
-/// Which NSGs each subnet's interfaces were logged under, which audited subnets have none, and which
+/// How many interfaces of each subnet were logged, which audited subnets have none, and which
 /// interfaces are of no subnet: sentences.
 pub fn logged(environment: &Environment, interfaces: &BTreeMap<Mac, Interface>) -> Vec<String> {
     let mut said = Vec::new();
@@ -24,21 +24,9 @@ pub fn logged(environment: &Environment, interfaces: &BTreeMap<Mac, Interface>) 
             }
             continue;
         }
-        let targets: BTreeSet<&str> = inside
-            .iter()
-            .flat_map(|interface| &interface.targets)
-            .filter_map(|target| target.rsplit('/').next())
-            .filter(|name| !name.is_empty())
-            .collect();
-        let targets: Vec<_> = targets.into_iter().collect();
-        let under = if targets.is_empty() {
-            String::new()
-        } else {
-            format!(", under {}", list(&targets))
-        };
         let plural = if inside.len() == 1 { "" } else { "s" };
         said.push(format!(
-            "subnet {}: {} logged interface{plural}{under}",
+            "subnet {}: {} logged interface{plural}",
             subnet.name,
             inside.len()
         ));
@@ -98,8 +86,7 @@ mod tests {
         };
         let interface = |address: &str| Interface {
             addresses: vec![address.parse().unwrap()],
-            targets: vec!["/X/NETWORKSECURITYGROUPS/NSG-A".to_owned()],
-            hours: Vec::new(),
+            ..Interface::default()
         };
         let interfaces = [
             (Mac(1), "10.0.0.4"),
@@ -111,7 +98,7 @@ mod tests {
             .map(|(mac, address)| (mac, interface(address)))
             .collect();
         let said = logged(&environment, &interfaces);
-        assert_eq!(said[0], "subnet a: 2 logged interfaces, under NSG-A");
+        assert_eq!(said[0], "subnet a: 2 logged interfaces");
         assert!(said[1].starts_with("no interface was logged in b: "));
         assert!(said[2].contains("10.9.0.4 were logged"));
         assert_eq!(said.len(), 3);

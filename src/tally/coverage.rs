@@ -1,9 +1,9 @@
 //! Which interfaces have logs, in which hours; bounded, mergeable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::facts::{Coverage, Interface};
+use super::facts::{Coverage, Hours, Interface, Target};
 use crate::net::Mac;
 
 /// Most interfaces that are remembered: those with the smallest addresses.
@@ -22,50 +22,45 @@ pub(crate) struct Interfaces {
     overflowed: bool,
 }
 
+/// Sorted lists rather than sets: every worker has these of every interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Names {
-    addresses: BTreeSet<IpAddr>,
-    targets: BTreeSet<String>,
+    addresses: Vec<IpAddr>,
+    targets: Vec<Target>,
 }
 
 impl Interfaces {
     /// A record of `mac` in `hour`, logged for `target`.
     pub(crate) fn record(&mut self, mac: Mac, hour: i64, target: &str) {
-        *self.days.entry((mac, hour.div_euclid(24))).or_default() |= 1 << hour.rem_euclid(24);
         let names = self.names.entry(mac).or_default();
-        if !names.targets.contains(target) {
-            names.targets.insert(target.to_uppercase());
-            keep_smallest(&mut names.targets, MOST_NAMES);
-        }
+        keep_smallest(&mut names.targets, Target::of(target));
+        *self.days.entry((mac, hour.div_euclid(24))).or_default() |= 1 << hour.rem_euclid(24);
         self.fit();
     }
 
     /// An address of `mac` itself.
     pub(crate) fn address(&mut self, mac: Mac, address: IpAddr) {
-        let Some(names) = self.names.get_mut(&mac) else {
-            return;
-        };
-        let full = names.addresses.len() == MOST_NAMES;
-        if full && names.addresses.last().is_some_and(|&last| last < address) {
-            return;
+        if let Some(names) = self.names.get_mut(&mac) {
+            keep_smallest(&mut names.addresses, address);
         }
-        names.addresses.insert(address);
-        keep_smallest(&mut names.addresses, MOST_NAMES);
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        for (key, hours) in other.days {
-            *self.days.entry(key).or_default() |= hours;
-        }
+        self.overflowed |= other.overflowed;
         for (mac, theirs) in other.names {
             let ours = self.names.entry(mac).or_default();
-            ours.addresses.extend(theirs.addresses);
-            ours.targets.extend(theirs.targets);
-            keep_smallest(&mut ours.addresses, MOST_NAMES);
-            keep_smallest(&mut ours.targets, MOST_NAMES);
+            for address in theirs.addresses {
+                keep_smallest(&mut ours.addresses, address);
+            }
+            for target in theirs.targets {
+                keep_smallest(&mut ours.targets, target);
+            }
+            self.fit();
         }
-        self.overflowed |= other.overflowed;
-        self.fit();
+        for (key, hours) in other.days {
+            *self.days.entry(key).or_default() |= hours;
+            self.fit();
+        }
     }
 
     fn fit(&mut self) {
@@ -73,32 +68,34 @@ impl Interfaces {
             self.names.pop_last();
             self.overflowed = true;
         }
-        while self.days.len() > MOST_DAYS {
+        // The days of the interfaces left out are the last ones.
+        while self.days.len() > MOST_DAYS || self.days_last() > self.names_last() {
             self.days.pop_last();
             self.overflowed = true;
         }
     }
 
+    fn names_last(&self) -> Option<Mac> {
+        self.names.last_key_value().map(|(&mac, _)| mac)
+    }
+
+    fn days_last(&self) -> Option<Mac> {
+        self.days.last_key_value().map(|(&(mac, _), _)| mac)
+    }
+
     pub(crate) fn finish(self) -> Coverage {
-        let mut interfaces: BTreeMap<Mac, Interface> = BTreeMap::new();
-        for (mac, names) in self.names {
-            let addresses = names.addresses.into_iter().collect();
-            interfaces.insert(
-                mac,
-                Interface {
-                    addresses,
-                    targets: names.targets.into_iter().collect(),
-                    hours: Vec::new(),
-                },
-            );
-        }
+        let interface = |(mac, names): (Mac, Names)| {
+            let interface = Interface {
+                addresses: names.addresses,
+                targets: names.targets,
+                hours: Hours::default(),
+            };
+            (mac, interface)
+        };
+        let mut interfaces: BTreeMap<_, _> = self.names.into_iter().map(interface).collect();
         for ((mac, day), bits) in self.days {
             if let Some(interface) = interfaces.get_mut(&mac) {
-                interface.hours.extend(
-                    (0..24)
-                        .filter(|hour| bits >> hour & 1 != 0)
-                        .map(|hour| day * 24 + hour),
-                );
+                interface.hours.push(day, bits);
             }
         }
         Coverage {
@@ -109,9 +106,13 @@ impl Interfaces {
     }
 }
 
-fn keep_smallest<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
-    while set.len() > most {
-        set.pop_last();
+/// Adds to a sorted list of at most [`MOST_NAMES`].
+fn keep_smallest<T: Ord>(sorted: &mut Vec<T>, value: T) {
+    if let Err(at) = sorted.binary_search(&value)
+        && at < MOST_NAMES
+    {
+        sorted.truncate(MOST_NAMES - 1);
+        sorted.insert(at, value);
     }
 }
 

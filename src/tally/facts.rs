@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::classify::{ClassId, Classes};
 use crate::fault::FaultTally;
 use crate::flowlog::LogKind;
+use crate::flowlog::tuple::fold;
 use crate::net::{Decision, Direction, Mac, Protocol, Timestamp};
 
 /// Destination port of a group.
@@ -102,15 +103,88 @@ pub struct Group {
     pub samples: Vec<Sample>,
 }
 
+/// What an interface was logged under: an NSG, or the target of a flow log.
+///
+/// Names are only ever compared, and thousands of interfaces with names of a kilobyte each would
+/// fill the memory: so 64 bits mixed from the name, in upper case, stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target(u64);
+
+impl Target {
+    /// The target of a name, however that is spelt in upper and lower case.
+    pub fn of(name: &str) -> Self {
+        if name.is_ascii() {
+            return Self::of_bytes(name.as_bytes());
+        }
+        Self::of_bytes(name.to_uppercase().as_bytes())
+    }
+
+    fn of_bytes(name: &[u8]) -> Self {
+        let seed = 0x9e37_79b9_7f4a_7c15 ^ name.len() as u64;
+        Self(name.chunks(8).fold(seed, |mixed, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            word.make_ascii_uppercase();
+            fold(mixed ^ u64::from_le_bytes(word), 0x8ebc_6af0_9c88_c6e3)
+        }))
+    }
+}
+
+/// Hours since the epoch, ascending; kept as days of 24 bits, for there may be millions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hours(Vec<(i64, u32)>);
+
+impl Hours {
+    /// Adds the hours of a day, a bit each. The day comes after all that were added.
+    pub(crate) fn push(&mut self, day: i64, bits: u32) {
+        self.0.push((day, bits));
+    }
+
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|(_, bits)| u64::from(bits.count_ones()))
+            .sum()
+    }
+
+    /// The hours.
+    pub fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().flat_map(|&(day, bits)| {
+            (0..24)
+                .filter(move |hour| bits >> hour & 1 != 0)
+                .map(move |hour| day * 24 + hour)
+        })
+    }
+
+    /// The first and the last.
+    pub fn ends(&self) -> Option<(i64, i64)> {
+        let (first, early) = self.0.first()?;
+        let (last, late) = self.0.last()?;
+        let first = first * 24 + i64::from(early.trailing_zeros());
+        Some((first, last * 24 + i64::from(late.ilog2())))
+    }
+}
+
+impl FromIterator<i64> for Hours {
+    fn from_iter<I: IntoIterator<Item = i64>>(hours: I) -> Self {
+        let mut days: BTreeMap<i64, u32> = BTreeMap::new();
+        for hour in hours {
+            *days.entry(hour.div_euclid(24)).or_default() |= 1 << hour.rem_euclid(24);
+        }
+        Self(days.into_iter().collect())
+    }
+}
+
 /// A logged network interface.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Interface {
     /// Its own addresses as the logs show them: the smallest 16 by value.
     pub addresses: Vec<IpAddr>,
-    /// Targets (NSGs, flow log targets) under which it was logged, upper case: the smallest 16.
-    pub targets: Vec<String>,
-    /// Hours (since the epoch) in which it has records, sorted.
-    pub hours: Vec<i64>,
+    /// Targets (NSGs, flow log targets) under which it was logged: the smallest 16 by value.
+    pub targets: Vec<Target>,
+    /// Hours (since the epoch) in which it has records.
+    pub hours: Hours,
 }
 
 /// Which interfaces have logs, and when.
@@ -203,4 +277,30 @@ pub struct Facts {
 /// The word for an event time in reports.
 pub fn time_text(milliseconds: i64) -> String {
     Timestamp(milliseconds).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_target_is_its_name_in_any_case() {
+        assert_eq!(Target::of("/x/Nsg-app-1"), Target::of("/X/NSG-APP-1"));
+        assert_eq!(Target::of("nsg-ä"), Target::of("NSG-Ä"));
+        let names = ["", "A", "A\0", "NSG-APP-1", "NSG-APP-2", "NSG-APP-11"];
+        let targets: std::collections::BTreeSet<_> = names.into_iter().map(Target::of).collect();
+        assert_eq!(targets.len(), names.len());
+    }
+
+    proptest! {
+        #[test]
+        fn hours_come_back_as_they_went_in(hours in prop::collection::btree_set(-90i64..90, 0..20)) {
+            let kept: Hours = hours.iter().copied().collect();
+            prop_assert!(kept.iter().eq(hours.iter().copied()));
+            prop_assert_eq!(kept.count(), hours.len() as u64);
+            let ends = hours.first().copied().zip(hours.last().copied());
+            prop_assert_eq!(kept.ends(), ends);
+        }
+    }
 }

@@ -232,10 +232,11 @@ struct Gap {
 impl Gap {
     fn of(mac: Mac, interface: &Interface) -> Option<Self> {
         let hours = &interface.hours;
-        let (&first, &last) = (hours.first()?, hours.last()?);
+        let (first, last) = hours.ends()?;
         let span = last.abs_diff(first) + 1;
-        let missing = span.saturating_sub(hours.len() as u64);
-        let step = hours.windows(2).find(|pair| pair[1] > pair[0] + 1)?;
+        let missing = span.saturating_sub(hours.count());
+        let steps = hours.iter().zip(hours.iter().skip(1));
+        let (before_it, _) = steps.into_iter().find(|&(hour, next)| next > hour + 1)?;
         Some(Self {
             mac,
             address: interface
@@ -244,7 +245,7 @@ impl Gap {
                 .map_or_else(String::new, |address| format!(" ({address})")),
             missing,
             hours: span,
-            first_missing: step[0] + 1,
+            first_missing: before_it + 1,
         })
     }
 
