@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
@@ -63,8 +63,10 @@ pub fn run<'a>(
             in_one_piece: &in_one_piece,
             queue: Mutex::new(Queue {
                 next: 0,
+                opening: 0,
                 segments: VecDeque::new(),
             }),
+            cut: Condvar::new(),
             results: Mutex::new(Results::default()),
             progress,
         };
@@ -96,6 +98,8 @@ struct Attempt<'a> {
     /// Files whose segments did not meet.
     in_one_piece: &'a BTreeSet<u32>,
     queue: Mutex<Queue>,
+    /// Told when a file's segments are in the queue.
+    cut: Condvar,
     results: Mutex<Results>,
     progress: &'a AtomicU64,
 }
@@ -103,6 +107,8 @@ struct Attempt<'a> {
 /// What is still to be read.
 struct Queue {
     next: u32,
+    /// Files that were taken and may yet be cut into segments.
+    opening: u32,
     /// Segments of files that were begun: file, number of the segment, where it lies.
     segments: VecDeque<(u32, usize, Segment)>,
 }
@@ -127,15 +133,31 @@ impl Attempt<'_> {
         worker.finish();
     }
 
+    /// What to read next. Where all files are taken, it waits for those that others may yet cut.
     fn take(&self) -> Option<Unit> {
         let mut queue = lock(&self.queue);
-        if let Some((file, number, segment)) = queue.segments.pop_front() {
-            return Some(Unit::Segment(file, number, segment));
+        loop {
+            if let Some((file, number, segment)) = queue.segments.pop_front() {
+                return Some(Unit::Segment(file, number, segment));
+            }
+            if (queue.next as usize) < self.plan.len() {
+                queue.next += 1;
+                queue.opening += 1;
+                return Some(Unit::File(queue.next - 1));
+            }
+            if queue.opening == 0 {
+                return None;
+            }
+            queue = self.cut.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        ((queue.next as usize) < self.plan.len()).then(|| {
-            queue.next += 1;
-            Unit::File(queue.next - 1)
-        })
+    }
+
+    /// A file that was taken will not be cut any more: `segments` are all that others may read.
+    fn opened(&self, segments: impl Iterator<Item = (u32, usize, Segment)>) {
+        let mut queue = lock(&self.queue);
+        queue.segments.extend(segments);
+        queue.opening -= 1;
+        self.cut.notify_all();
     }
 
     fn file(&self, file: u32, scanner: &mut Scanner, worker: &mut Worker<'_>) {
@@ -143,14 +165,16 @@ impl Attempt<'_> {
         let opened = match self.plan.open(file, &self.reading.open) {
             Ok(opened) => opened,
             Err(fault) => {
+                self.opened(std::iter::empty());
                 worker.fault(0, fault.kind, fault.detail);
                 return;
             }
         };
-        let (first, length) = match &opened {
-            Opened::Seekable { length, .. } => (self.cut(file, *length), *length),
-            Opened::Stream(_) => (Segment::WHOLE, 0),
+        let length = match &opened {
+            Opened::Seekable { length, .. } => *length,
+            Opened::Stream(_) => 0,
         };
+        let first = self.cut(file, length);
         let outcome = read(opened, file, first, scanner, worker, self.progress);
         if let Some(end) = outcome.end.filter(|&end| end < length) {
             let detail = format!("expected {length} bytes, as when it was opened, found {end}");
@@ -163,6 +187,7 @@ impl Attempt<'_> {
     /// The file's first segment; the others go to the queue.
     fn cut(&self, file: u32, length: u64) -> Segment {
         if length < 2 * SEGMENT || self.reading.threads == 1 || self.in_one_piece.contains(&file) {
+            self.opened(std::iter::empty());
             return Segment::WHOLE;
         }
         let count = length / SEGMENT;
@@ -174,10 +199,7 @@ impl Attempt<'_> {
                 (number + 1) * SEGMENT
             },
         };
-        let mut queue = lock(&self.queue);
-        queue
-            .segments
-            .extend((1..count).map(|number| (file, number as usize, segment(number))));
+        self.opened((1..count).map(|number| (file, number as usize, segment(number))));
         segment(0)
     }
 
