@@ -1,8 +1,11 @@
 //! Deciding rules: names -> small numbers, bounded.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
 
 use super::facts::RuleName;
+use crate::flowlog::tuple::fold;
 
 /// Number of the rule that stands for all, once rules are folded.
 const ANY: u16 = 0;
@@ -17,11 +20,17 @@ const FOLDED: [(&str, &str); 5] = [
     ("(other rules)", ""),
 ];
 
+/// Most bytes of their names together; beyond it they are folded likewise.
+const MOST_BYTES: usize = 4 << 20;
+
 /// Rules by name.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    numbers: HashMap<RuleName, u16, foldhash::fast::FixedState>,
+    /// Numbers by a hash of the names.
+    numbers: HashTable<u16>,
     names: Vec<RuleName>,
+    /// Bytes of the names.
+    bytes: usize,
     /// Whether there were more rules than are told apart.
     pub(crate) overflowed: bool,
 }
@@ -36,8 +45,9 @@ impl Rules {
             })
             .collect();
         Self {
-            numbers: HashMap::default(),
+            numbers: HashTable::new(),
             names,
+            bytes: 0,
             overflowed: false,
         }
     }
@@ -48,16 +58,24 @@ impl Rules {
             acl: acl.to_uppercase(),
             rule: rule.to_owned(),
         };
-        if let Some(&number) = self.numbers.get(&name) {
+        let hash = hash_of(&name);
+        let is_name = |&number: &u16| self.names[number as usize] == name;
+        if let Some(&number) = self.numbers.find(hash, is_name) {
             return number;
         }
-        if self.names.len() == MOST + FOLDED.len() {
+        let bytes = self.bytes + name.acl.len() + name.rule.len();
+        if self.names.len() == MOST + FOLDED.len() || bytes > MOST_BYTES {
             self.overflowed = true;
+        }
+        if self.overflowed {
             return folded(rule);
         }
+        self.bytes = bytes;
         let number = self.names.len() as u16;
-        self.names.push(name.clone());
-        self.numbers.insert(name, number);
+        self.names.push(name);
+        let names = &self.names;
+        self.numbers
+            .insert_unique(hash, number, |&number| hash_of(&names[number as usize]));
         number
     }
 
@@ -74,6 +92,10 @@ impl Rules {
     pub(crate) fn name(&self, number: u16) -> &RuleName {
         &self.names[number as usize]
     }
+}
+
+fn hash_of(name: &RuleName) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(name)
 }
 
 fn folded(rule: &str) -> u16 {
@@ -100,13 +122,7 @@ impl RecentRules {
 
     /// The number of a rule; `ask` is asked where it is not among the recent ones.
     pub(crate) fn number(&mut self, acl: &str, rule: &str, ask: impl FnOnce() -> u16) -> u16 {
-        // Length and last bytes tell rules apart well enough for a place.
-        let tail = |text: &str| {
-            text.bytes().rev().take(8).fold(text.len(), |mix, byte| {
-                mix.wrapping_mul(31).wrapping_add(byte as usize)
-            })
-        };
-        let place = &mut self.entries[(tail(acl).wrapping_mul(17) ^ tail(rule)) % Self::PLACES];
+        let place = &mut self.entries[place_of(acl, rule)];
         match place {
             Some((kept_acl, kept_rule, number)) if kept_rule == rule && kept_acl == acl => *number,
             _ => {
@@ -116,6 +132,20 @@ impl RecentRules {
             }
         }
     }
+}
+
+/// Length and last bytes tell rules apart well enough for a place.
+#[inline]
+fn place_of(acl: &str, rule: &str) -> usize {
+    let tail = |text: &str| {
+        let last = text.as_bytes().last_chunk().copied().unwrap_or_default();
+        u64::from_le_bytes(last) ^ text.len() as u64
+    };
+    let mixed = fold(
+        tail(acl) ^ 0x9e37_79b9_7f4a_7c15,
+        tail(rule) ^ 0xd1b5_4a32_d192_ed03,
+    );
+    (mixed >> 32) as usize % RecentRules::PLACES
 }
 
 #[cfg(test)]
@@ -133,6 +163,24 @@ mod tests {
         assert_eq!(rules.name(rules.resolved(first)).rule, "(user rules)");
         let last = rules.number("a", "DefaultRule_new");
         assert_eq!(rules.name(rules.resolved(last)).rule, "(default rules)");
+    }
+
+    #[test]
+    fn names_that_are_too_long_together_fold_whatever_came_first() {
+        let name = |number: usize| format!("UserRule_{number}{}", "x".repeat(1_000));
+        let count = MOST_BYTES / 1_000;
+        for order in [1, count - 1] {
+            let mut rules = Rules::new();
+            let numbers: Vec<_> = (0..count)
+                .map(|step| rules.number("", &name(step * order % count)))
+                .collect();
+            assert!(rules.overflowed);
+            assert!(
+                numbers
+                    .iter()
+                    .all(|&number| rules.name(rules.resolved(number)).rule == "(user rules)")
+            );
+        }
     }
 
     #[test]
