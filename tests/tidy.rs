@@ -19,7 +19,7 @@ const MODULES: [(&str, &[&str]); 15] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
-    ("simd", &["flowlog"]),
+    ("simd", &["net", "flowlog"]),
     ("flowlog", &["net", "fault", "simd"]),
     ("input", &["net", "error", "fault"]),
     ("catalogue", &["net", "error"]),

@@ -279,6 +279,15 @@ impl RecordBatch {
         }
     }
 
+    /// When the last of a tuple's flows was, ms: its own time in a log.
+    pub fn last(&self, tuple: &Tuple) -> i64 {
+        if tuple.bits.is_wide() {
+            self.wide[tuple.source as usize].last
+        } else {
+            tuple.time
+        }
+    }
+
     /// How many flows a tuple says have begun.
     pub fn flows(&self, tuple: &Tuple) -> u32 {
         if tuple.bits.is_wide() {

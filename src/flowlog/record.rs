@@ -9,7 +9,7 @@ use super::batch::{RecordBatch, Tuple, TupleGroup};
 use super::json_text::{check_string, unescape};
 use super::tuple;
 use crate::fault::FaultKind;
-use crate::net::{Mac, Timestamp};
+use crate::net::{LastMac, Timestamp};
 use crate::simd::{self, Common, Level, Quotes};
 
 /// Why a record was not read.
@@ -47,6 +47,7 @@ pub(super) struct RecordParser {
     spans: Vec<(u32, u32)>,
     rest: Vec<u32>,
     own: Own,
+    macs: LastMac,
     /// Tuple arrays, single tuples counted.
     arrays: usize,
     /// The group of the array being read, where it has one yet.
@@ -280,12 +281,19 @@ impl RecordParser {
         if cursor.byte()? != b'"' {
             return Err(Stop::Damaged("a key"));
         }
-        let key = cursor.string()?;
+        let key = cursor.raw_string()?;
+        let nested = nested_role(key.of(cursor.text));
+        if nested.is_none() {
+            check_string(key.of(cursor.text), cursor.escapes)?;
+        }
         cursor.skip_space();
         if cursor.byte()? != b':' {
             return Err(Stop::Damaged("a colon after a key"));
         }
         cursor.at += 1;
+        if let Some(role) = nested {
+            return Ok(Next::Value(role));
+        }
         let text = unescape(key.of(cursor.text), cursor.escapes);
         let role = self.role(&text);
         let inside_flows = self.frames.len() >= 2 && self.frames[self.frames.len() - 2].flows;
@@ -300,11 +308,7 @@ impl RecordParser {
     fn role(&self, key: &[u8]) -> Role {
         let depth = self.frames.len();
         match key {
-            b"rule" => Role::Rule,
-            b"flowTuples" => Role::Tuples,
-            b"flows" | b"flowGroups" => Role::Flows,
-            b"mac" => Role::Mac,
-            b"aclID" => Role::Acl,
+            _ if let Some(role) = nested_role(key) => role,
             b"flowTuple" => Role::Tuple,
             b"Version" if depth == 2 => Role::Version,
             b"original" if depth == 2 => Role::Wrapped,
@@ -587,8 +591,14 @@ impl RecordParser {
         for &number in &self.rest {
             let (start, end) = self.spans[number as usize];
             let raw = &cursor.text[start as usize..end as usize];
-            check_string(raw, cursor.escapes)?;
+            if cursor.escapes {
+                check_string(raw, true)?;
+            }
             let parsed = tuple::parse(&unescape(raw, cursor.escapes));
+            if parsed.is_err() {
+                // What is a tuple is also what JSON allows in a string.
+                check_string(raw, cursor.escapes)?;
+            }
             let place = &mut self.batch.tuples[first + number as usize];
             match parsed {
                 Ok(parsed) => {
@@ -640,7 +650,7 @@ impl RecordParser {
         self.batch
             .target
             .push_str(&name(target.as_ref().unwrap_or(&resource)));
-        let mac = words(own.mac).and_then(|text| Mac::parse(&text));
+        let mac = words(own.mac).and_then(|text| self.macs.parse(&text));
         self.batch.groups.truncate(self.groups.len());
         for (number, group) in self.groups.iter().enumerate() {
             if number == self.batch.groups.len() {
@@ -655,9 +665,10 @@ impl RecordParser {
                 &mut place.acl,
                 words(group.names.acl).as_ref().unwrap_or(&resource),
             );
-            place.mac = words(group.names.mac)
-                .and_then(|text| Mac::parse(&text))
-                .or(mac);
+            place.mac = match words(group.names.mac) {
+                Some(text) => self.macs.parse(&text).or(mac),
+                None => mac,
+            };
             place.tuples = group.first..group.end;
         }
         Content::Flows
@@ -683,6 +694,19 @@ const RECORD_KEYS: [&[u8]; 12] = [
     b"flowLogVersion",
     b"records",
 ];
+
+/// What the keys around tuples mean, at any depth. None of them is a record's own.
+#[inline]
+fn nested_role(key: &[u8]) -> Option<Role> {
+    match key {
+        b"rule" => Some(Role::Rule),
+        b"flowTuples" => Some(Role::Tuples),
+        b"flows" | b"flowGroups" => Some(Role::Flows),
+        b"mac" => Some(Role::Mac),
+        b"aclID" => Some(Role::Acl),
+        _ => None,
+    }
+}
 
 fn own_role(key: &[u8]) -> Role {
     match key {

@@ -257,19 +257,76 @@ fn counters(fields: &[&[u8]; FIELDS]) -> Result<[u64; 4], FaultKind> {
     Ok(counters)
 }
 
-/// An address as `std` reads it: no leading zeros, no brackets, no zone.
+/// An address as `std` reads it: no leading zeros in IPv4, no brackets, no zone.
 fn address(text: &[u8]) -> Option<IpAddr> {
     if let Some(v4) = ipv4(text) {
         return Some(IpAddr::V4(v4));
     }
-    if text.len() > 45 || !text.contains(&b':') {
+    if text.len() > 45 {
         return None;
     }
-    std::str::from_utf8(text)
-        .ok()?
-        .parse::<Ipv6Addr>()
-        .ok()
-        .map(IpAddr::V6)
+    if text.contains(&b'.') {
+        // An IPv4 address within: rare.
+        let text = std::str::from_utf8(text).ok()?;
+        return text.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    }
+    ipv6(text).map(|number| IpAddr::V6(number.into()))
+}
+
+/// What a hexadecimal digit is worth; 16 for other bytes.
+static HEX: [u8; 256] = {
+    let mut worth = [16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        worth[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        worth[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    worth
+};
+
+/// Up to eight groups of one to four hexadecimal digits; `::` once, for one group at least.
+fn ipv6(text: &[u8]) -> Option<u128> {
+    let (mut number, mut groups, mut before_gap) = (0u128, 0, None);
+    let mut at = 0;
+    if text.starts_with(b"::") {
+        before_gap = Some(0);
+        at = 2;
+    }
+    while before_gap != Some(groups) || at < text.len() {
+        let start = at;
+        let mut group = 0u32;
+        while let Some(&digit) = text.get(at).map(|&byte| &HEX[byte as usize])
+            && digit < 16
+        {
+            group = group << 4 | digit as u32;
+            at += 1;
+        }
+        groups += 1;
+        if !(1..=4).contains(&(at - start)) || groups > 8 {
+            return None;
+        }
+        number = number << 16 | group as u128;
+        match text[at..] {
+            [] => break,
+            [b':', b':', ..] if before_gap.is_none() => {
+                before_gap = Some(groups);
+                at += 2;
+            }
+            [b':', next, ..] if next != b':' => at += 1,
+            _ => return None,
+        }
+    }
+    let Some(before) = before_gap else {
+        return (groups == 8).then_some(number);
+    };
+    if groups == 0 || groups > 7 {
+        return (groups == 0).then_some(0);
+    }
+    let after = 16 * (groups - before);
+    let gap = 16 * (8 - groups);
+    let upper = number >> after << after;
+    Some(upper << gap | (number ^ upper))
 }
 
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
@@ -359,6 +416,21 @@ mod tests {
         let parsed = parse(text.as_bytes()).expect(text);
         assert_eq!(parsed.wide, None, "{text}");
         parsed.tuple
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_what_std_reads(text in "[0-9a-fA-F:]{0,20}|([0-9a-f]{0,5}:){0,9}[0-9a-f]{0,5}|[0-9.:f]{0,20}|(([0-9a-f]{1,4}:){0,4}:?){2}[0-9a-f]{0,4}") {
+            prop_assert_eq!(address(text.as_bytes()), text.parse::<IpAddr>().ok(), "{}", text);
+        }
+
+        #[test]
+        fn every_ipv6_address_is_read(number: u128, zeros: u128, more: u128) {
+            for number in [number, number & zeros, number & zeros & more, number >> (zeros % 128)] {
+                let address = Ipv6Addr::from(number);
+                prop_assert_eq!(super::address(address.to_string().as_bytes()), Some(IpAddr::V6(address)));
+            }
+        }
     }
 
     #[test]

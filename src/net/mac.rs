@@ -23,6 +23,32 @@ impl Mac {
     }
 }
 
+/// Reads addresses of which most are the one before, again.
+#[derive(Debug, Default)]
+pub struct LastMac {
+    text: Vec<u8>,
+    mac: Option<Mac>,
+}
+
+impl LastMac {
+    /// Longest text that is remembered: longer ones are no address.
+    const LONGEST: usize = 64;
+
+    /// What [`Mac::parse`] says of the text.
+    #[inline]
+    pub fn parse(&mut self, text: &[u8]) -> Option<Mac> {
+        if text.len() > Self::LONGEST {
+            return Mac::parse(text);
+        }
+        if self.text != text {
+            self.mac = Mac::parse(text);
+            self.text.clear();
+            self.text.extend_from_slice(text);
+        }
+        self.mac
+    }
+}
+
 impl std::fmt::Display for Mac {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&format!("{:012X}", self.0))

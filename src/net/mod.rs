@@ -9,7 +9,7 @@ pub mod prefix;
 pub mod protocol;
 pub mod time;
 
-pub use mac::Mac;
+pub use mac::{LastMac, Mac};
 pub use port::PortSet;
 pub use prefix::PrefixSet;
 pub use protocol::Protocol;

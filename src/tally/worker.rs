@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::coverage::Interfaces;
 use super::facts::{ReadTotals, Sample};
 use super::key::{BlocksV6, Flags, NamedPorts, Place};
-use super::local::{Amounts, Local, Spot};
+use super::local::{Local, Spot};
 use super::narrow::Narrow;
 use super::rules::{RecentRules, Rules};
 use super::seen::Seen;
@@ -130,8 +130,6 @@ pub struct Worker<'a> {
     file: FileNotes,
     file_number: u32,
     hour: Option<i64>,
-    /// Group and own address (IPv4) of the tuple before.
-    last_local: Option<(u16, u32)>,
 }
 
 impl FileNotes {
@@ -185,7 +183,6 @@ impl<'a> Worker<'a> {
             file: FileNotes::default(),
             file_number: 0,
             hour: None,
-            last_local: None,
         }
     }
 
@@ -335,22 +332,27 @@ impl<'a> Worker<'a> {
             .saturating_sub(1) as u8
     }
 
-    /// Notes the interface's own address of a tuple.
+    /// Notes the interface's own address of a tuple. `last` is the group and the address of the tuple
+    /// before: most have the same.
     #[inline]
-    fn note_local(&mut self, batch: &RecordBatch, tuple: &Tuple) {
+    fn note_own(&mut self, batch: &RecordBatch, tuple: &Tuple, last: &mut Option<(u16, Own)>) {
         let outbound = tuple.bits.direction() == Direction::Outbound;
-        let local = if outbound {
-            tuple.source
+        let own = if tuple.bits.is_wide() {
+            let wide = &batch.wide[tuple.source as usize];
+            Own::Wide(if outbound {
+                wide.source
+            } else {
+                wide.destination
+            })
+        } else if outbound {
+            Own::V4(tuple.source)
         } else {
-            tuple.destination
+            Own::V4(tuple.destination)
         };
-        let seen = (tuple.group, local);
-        if self.last_local != Some(seen) || tuple.bits.is_wide() {
-            self.last_local = Some(seen);
-            let (source, destination) = batch.addresses(tuple);
+        if *last != Some((tuple.group, own)) {
+            *last = Some((tuple.group, own));
             if let Some(mac) = batch.groups[tuple.group as usize].mac {
-                self.interfaces
-                    .address(mac, if outbound { source } else { destination });
+                self.interfaces.address(mac, own.address());
             }
         }
     }
@@ -366,32 +368,30 @@ impl<'a> Worker<'a> {
             .take()
             .unwrap_or_else(|| Box::new(Local::new(self.shared.ports)));
         let everything = self.shared.narrow.is_everything();
-        self.last_local = None;
         let mut filtered = 0;
-        let mut spots = [(0u32, Spot::default()); BATCH];
+        let mut own = None;
+        let mut spots = [Spot::default(); BATCH];
         for (start, tuples) in (0u32..).step_by(BATCH).zip(batch.tuples.chunks(BATCH)) {
             let mut used = 0;
-            for (number, tuple) in tuples.iter().enumerate() {
+            for (number, tuple) in (start..).zip(tuples) {
                 if !(everything || self.keeps(batch, tuple)) {
                     filtered += 1;
                     continue;
                 }
-                self.note_local(batch, tuple);
-                let (source, destination) = self.place(batch, tuple);
+                self.note_own(batch, tuple, &mut own);
+                let places = self.place(batch, tuple);
                 let flags = Flags::new(tuple.bits, self.edition(tuple.time));
                 let rule = self.rules[tuple.group as usize];
-                spots[used] = (
-                    start + number as u32,
-                    local.spot(source, destination, rule, flags, tuple),
-                );
+                let spot = &mut spots[used];
+                spot.tuple = number;
+                local.spot(spot, places, rule, flags, tuple);
                 used += 1;
             }
-            for (number, spot) in &spots[..used] {
-                let tuple = &batch.tuples[*number as usize];
-                let amounts = Amounts::of(batch, tuple);
-                match local.count(spot, tuple, &amounts) {
+            for spot in &spots[..used] {
+                let tuple = &batch.tuples[spot.tuple as usize];
+                match local.count(spot, batch, tuple) {
                     Some(false) => {}
-                    Some(true) => local.sample(spot, tuple, sample(batch, tuple)),
+                    Some(true) => local.sample(spot, sample(batch, tuple)),
                     None => self.count_after_drain(&mut local, batch, tuple, spot, duplicate),
                 }
             }
@@ -424,13 +424,28 @@ impl<'a> Worker<'a> {
             &mut parts.counted
         };
         local.drain(groups);
-        let amounts = Amounts::of(batch, tuple);
-        let wanted = local.count(spot, tuple, &amounts).unwrap_or_else(|| {
-            Local::add_directly(spot, tuple, &amounts, groups);
+        let wanted = local.count(spot, batch, tuple).unwrap_or_else(|| {
+            Local::add_directly(spot, batch, tuple, groups);
             true
         });
         if wanted {
-            local.sample(spot, tuple, sample(batch, tuple));
+            local.sample(spot, sample(batch, tuple));
+        }
+    }
+}
+
+/// The address of a logged interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    V4(u32),
+    Wide(IpAddr),
+}
+
+impl Own {
+    fn address(self) -> IpAddr {
+        match self {
+            Self::V4(number) => IpAddr::V4(number.into()),
+            Self::Wide(address) => address,
         }
     }
 }
