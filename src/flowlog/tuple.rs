@@ -90,14 +90,6 @@ pub fn parse(text: &[u8]) -> Result<Parsed, FaultKind> {
     Ok(complete(tuple, source, destination, counters))
 }
 
-/// Reads a tuple of IPv4 addresses and counters below 2^32; `None` where it is another or faulty.
-pub fn parse_narrow(text: &[u8]) -> Option<Tuple> {
-    parse(text)
-        .ok()
-        .filter(|parsed| parsed.wide.is_none())
-        .map(|parsed| parsed.tuple)
-}
-
 /// Cuts `text` at its commas; fields beyond the thirteenth must be empty.
 fn split<'a>(text: &'a [u8], fields: &mut [&'a [u8]; FIELDS]) -> Result<usize, FaultKind> {
     let mut count = 0;
