@@ -4,9 +4,8 @@ mod support;
 
 use std::path::Path;
 
-use serde_json::Value;
 use support::blob::{self, CONFIG, Flow, Format, Record, START};
-use support::{Bench, assert_reconciled, assert_same, faults, number, without_places};
+use support::{Bench, assert_reconciled, assert_same, faults, judged, number};
 
 fn bench() -> Bench {
     let bench = Bench::new();
@@ -16,17 +15,6 @@ fn bench() -> Bench {
 
 fn tuples(records: &[Record]) -> u64 {
     records.iter().map(|record| record.flows.len() as u64).sum()
-}
-
-/// What is judged: all but what was read.
-fn judged(report: &Value) -> Value {
-    let report = without_places(report);
-    serde_json::json!({
-        "requirements": report["requirements"],
-        "matrix": report["matrix"],
-        "groups": report["groups"],
-        "window": [report["input"]["first"], report["input"]["last"]],
-    })
 }
 
 #[test]

@@ -207,6 +207,18 @@ pub fn assert_reconciled(report: &Value) {
     }
 }
 
+/// What is judged of the traffic: verdicts, matrix, groups and window, not who logged it or what was
+/// read.
+pub fn judged(report: &Value) -> Value {
+    let report = without_places(report);
+    serde_json::json!({
+        "requirements": report["requirements"],
+        "matrix": report["matrix"],
+        "groups": report["groups"],
+        "window": [report["input"]["first"], report["input"]["last"]],
+    })
+}
+
 /// A report without what names files and offsets, or says how much text there was: what must be
 /// the same for the same records, however they are stored.
 pub fn without_places(report: &Value) -> Value {
