@@ -51,6 +51,18 @@ pub enum FaultKind {
     SymlinkLoop,
     /// A file that was shorter when read than when listed.
     FileShrank,
+    /// A record of a capture whose header makes no sense; reading goes on at the next that does.
+    DamagedCapture,
+    /// A packet of a link type that is not decoded, or of an interface that was not described.
+    UnknownLinkType,
+    /// A packet of which too little was kept to tell its addresses or ports.
+    SnappedPacket,
+    /// A packet whose headers contradict themselves.
+    MalformedPacket,
+    /// A packet in more tunnels than are opened.
+    TunnelTooDeep,
+    /// A later fragment whose first fragment, which has the ports, was not seen before it.
+    LostFragment,
 }
 
 impl FaultKind {
@@ -78,6 +90,12 @@ impl FaultKind {
             Self::NotFlowLog => "not-flow-log",
             Self::SymlinkLoop => "symlink-loop",
             Self::FileShrank => "file-shrank",
+            Self::DamagedCapture => "damaged-capture",
+            Self::UnknownLinkType => "unknown-link-type",
+            Self::SnappedPacket => "snapped-packet",
+            Self::MalformedPacket => "malformed-packet",
+            Self::TunnelTooDeep => "tunnel-too-deep",
+            Self::LostFragment => "lost-fragment",
         }
     }
 

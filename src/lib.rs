@@ -1,6 +1,7 @@
 //! `nsgaudit`: what Azure flow logs show, held against what a service requires.
 
 pub mod audit;
+pub mod capture;
 pub mod catalogue;
 pub mod classify;
 pub mod cli;

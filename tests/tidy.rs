@@ -15,12 +15,13 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 15] = [
+const MODULES: [(&str, &[&str]); 16] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
     ("simd", &["net", "flowlog"]),
     ("flowlog", &["net", "fault", "simd"]),
+    ("capture", &["net", "fault", "flowlog"]),
     ("input", &["net", "error", "fault"]),
     ("catalogue", &["net", "error"]),
     ("environment", &["net", "error", "catalogue", "tally"]),
@@ -38,10 +39,12 @@ const MODULES: [(&str, &[&str]); 15] = [
             "tally",
         ],
     ),
-    ("report", &["net", "flowlog", "audit"]),
+    ("report", &["net", "flowlog", "capture", "audit"]),
     (
         "pipeline",
-        &["error", "fault", "simd", "flowlog", "input", "tally"],
+        &[
+            "error", "fault", "simd", "flowlog", "capture", "input", "tally",
+        ],
     ),
     ("config", &["net", "error", "catalogue", "environment"]),
     (

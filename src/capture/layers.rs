@@ -1,0 +1,1 @@
+//! Link, tunnel, IP and transport headers -> [`Packet`](super::packet::Packet).

@@ -1,0 +1,1 @@
+//! Framing of pcap and pcapng: bytes -> [`Piece`](super::piece::Piece)s.
