@@ -1,0 +1,125 @@
+//! Real packet captures, where `NSGAUDIT_SAMPLES` names a folder of them. They are not part of the
+//! project.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use nsgaudit::capture::piece::Piece;
+use nsgaudit::capture::reader::Reader;
+use nsgaudit::fault::FaultKind;
+
+/// Damaged and cut files: how many packets are read, and the places and kinds of the faults.
+const DAMAGED: [(&str, u64, &[(u64, FaultKind)]); 0] = [];
+
+#[expect(clippy::print_stdout, reason = "a test that reads nothing says so")]
+fn samples() -> Option<PathBuf> {
+    let folder = std::env::var_os("NSGAUDIT_SAMPLES").map(PathBuf::from);
+    if folder.is_none() {
+        println!("NSGAUDIT_SAMPLES is not set: no real captures to read");
+    }
+    folder.map(|folder| folder.join("captures"))
+}
+
+fn input(path: &Path) -> Box<dyn Read> {
+    let file = File::open(path).unwrap();
+    if path.extension().is_some_and(|end| end == "gz") {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    }
+}
+
+/// What is told of a capture: how many packets, the faults, and the error that ended reading.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    packets: u64,
+    faults: Vec<(u64, FaultKind)>,
+    error: Option<String>,
+}
+
+fn read(path: &Path, target: usize) -> Told {
+    let mut reader = Reader::new(input(path));
+    let (mut piece, mut faults) = (Piece::default(), Vec::new());
+    let mut packets = 0;
+    let error = loop {
+        match reader.fill(&mut piece, target, &mut faults) {
+            Ok(true) => packets += piece.packets.len() as u64,
+            Ok(false) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+        for span in &piece.packets {
+            assert_eq!(piece.data(span).len(), span.captured as usize);
+        }
+    };
+    Told {
+        packets,
+        faults: faults
+            .iter()
+            .map(|fault| (fault.offset, fault.kind))
+            .collect(),
+        error,
+    }
+}
+
+/// File and number of packets, by capinfos.
+fn counted(folder: &Path) -> BTreeMap<String, u64> {
+    let table = std::fs::read_to_string(folder.join("expected/capinfos.tsv")).unwrap();
+    let rows = table.lines().skip(1).map(|line| {
+        let fields: Vec<_> = line.split('\t').collect();
+        (fields[0].to_owned(), fields[6].parse().unwrap())
+    });
+    rows.collect()
+}
+
+/// Pcap and pcapng files, plain or compressed, by the index.
+fn captures(folder: &Path) -> Vec<String> {
+    let index = std::fs::read_to_string(folder.join("INDEX.csv")).unwrap();
+    let files = index.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split(',');
+        let (file, format) = (fields.next()?, fields.nth(4)?);
+        format.contains("pcap").then(|| file.to_owned())
+    });
+    files.collect()
+}
+
+#[test]
+fn as_many_packets_are_read_as_capinfos_counts() {
+    let Some(folder) = samples() else { return };
+    let counted = counted(&folder);
+    let mut other = Vec::new();
+    let mut same = 0;
+    for file in captures(&folder) {
+        let told = read(&folder.join(&file), 256 << 10);
+        assert_eq!(told, read(&folder.join(&file), 1), "{file}");
+        let Some(&theirs) = counted.get(&file) else {
+            continue;
+        };
+        if theirs == told.packets {
+            same += 1;
+        } else {
+            other.push(format!("{file}: {theirs}, {told:?}"));
+        }
+    }
+    assert!(other.is_empty(), "{}", other.join("\n"));
+    assert!(same > 900, "{same}");
+}
+
+#[test]
+fn damage_is_told_where_it_is_and_reading_goes_on() {
+    let Some(folder) = samples() else { return };
+    let mut found = Vec::new();
+    for file in captures(&folder) {
+        let told = read(&folder.join(&file), 256 << 10);
+        if !told.faults.is_empty() || told.error.is_some() {
+            found.push((file, told.packets, told.faults));
+        }
+    }
+    let expected =
+        DAMAGED.map(|(file, packets, faults)| (file.to_owned(), packets, faults.to_vec()));
+    assert_eq!(found, expected);
+}
