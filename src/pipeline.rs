@@ -5,15 +5,24 @@
 //! ([`Outcome::join`]), and where they do not, everything is read once more with that file in one
 //! piece. So neither the number of threads nor the cut shows in the answer.
 
+mod captures;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use captures::Found;
+pub use captures::{CaptureReading, CapturesRead};
+
+use crate::capture::reader::first_time;
+use crate::capture::record::{Recorder, Vantage};
+use crate::capture::table::Finished;
 use crate::error::{Error, Result};
 use crate::fault::FaultKind;
 use crate::flowlog::scan::UNCLOSED;
-use crate::flowlog::{Outcome, Scanner, Segment, Sink, traffic_analytics};
+use crate::flowlog::{LogKind, Outcome, Scanner, Segment, Sink, traffic_analytics};
 use crate::input::{self, Kind, Opened, Plan};
 use crate::simd::Level;
 use crate::tally::finish::{FileFindings, Gathered};
@@ -25,7 +34,7 @@ const SEGMENT: u64 = 16 << 20;
 const HEAD: usize = 64 << 10;
 
 /// How to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Reading {
     /// Workers.
     pub threads: usize,
@@ -35,6 +44,8 @@ pub struct Reading {
     pub scan: crate::flowlog::Limits,
     /// Limits of compressed input.
     pub open: input::Limits,
+    /// How captures are read.
+    pub captures: CaptureReading,
 }
 
 /// Reads the whole plan into a tally, made by `tally` anew for each attempt (of which there are at
@@ -48,12 +59,7 @@ pub fn run<'a>(
     tally: &dyn Fn() -> Shared<'a>,
     progress: &AtomicU64,
 ) -> Result<Gathered> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(reading.threads)
-        .build()
-        .map_err(|error| Error::Usage {
-            message: format!("cannot start {} threads: {error}", reading.threads),
-        })?;
+    let pool = pool(reading.threads)?;
     let mut in_one_piece = BTreeSet::new();
     loop {
         let shared = tally();
@@ -68,6 +74,7 @@ pub fn run<'a>(
             }),
             cut: Condvar::new(),
             results: Mutex::new(Results::default()),
+            captures: Mutex::new(Vec::new()),
             progress,
         };
         pool.scope(|scope| {
@@ -81,14 +88,101 @@ pub fn run<'a>(
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         match results.settle(&shared) {
-            Ok(files) => {
+            Ok(mut files) => {
                 shared.merge_faults(plan.faults().clone());
+                let found = attempt
+                    .captures
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if !found.is_empty() {
+                    tally_captures(&pool, plan, found, reading, &shared, &mut files, progress);
+                }
                 return Ok(shared.gather(plan.len() as u64, files));
             }
             Err(torn) => in_one_piece.extend(torn),
         }
         progress.store(0, Ordering::Relaxed);
     }
+}
+
+/// Reads captures into the tally.
+fn tally_captures(
+    pool: &rayon::ThreadPool,
+    plan: &Plan,
+    found: Vec<Found<'_>>,
+    reading: &Reading,
+    shared: &Shared<'_>,
+    files: &mut FileFindings,
+    progress: &AtomicU64,
+) {
+    let mut worker = Worker::new(shared, 0);
+    worker.begin_file(found[0].file, None);
+    let mut recorder = Recorder::new(&mut worker, Network(shared));
+    let read = captures::run(pool, plan, found, reading, &mut recorder, progress);
+    worker.end_file(read.bytes, 0);
+    worker.finish();
+    shared.merge_faults(read.faults);
+    shared.add_captures(&read.totals);
+    for file in read.flow_files {
+        let notes = FileNotes {
+            kinds: 1 << LogKind::Capture as u8,
+            records: 1,
+            ..FileNotes::default()
+        };
+        files.add(file, notes);
+    }
+}
+
+/// The audited network, as a tally knows it.
+struct Network<'a>(&'a Shared<'a>);
+
+impl Vantage for Network<'_> {
+    fn is_local(&self, address: IpAddr) -> bool {
+        self.0.is_local(address)
+    }
+
+    fn is_service(&self, port: u16) -> bool {
+        self.0.is_service(port)
+    }
+}
+
+/// Reads the captures of a plan; their connections go to `finished`. Other files are faults.
+///
+/// # Errors
+/// Where threads cannot be started.
+pub fn connections(
+    plan: &Plan,
+    reading: &Reading,
+    finished: &mut (dyn Finished + Send),
+    progress: &AtomicU64,
+) -> Result<CapturesRead> {
+    let mut faults = plan.faults().clone();
+    let mut found = Vec::new();
+    for file in 0..plan.len() as u32 {
+        match plan.open(file, &reading.open) {
+            Ok(opened) => match Source::new(opened, progress) {
+                source if source.kind == Kind::Capture => found.push(source.found(plan, file)),
+                source => {
+                    let detail = format!("expected a packet capture, found {}", source.what());
+                    faults.add(file, 0, FaultKind::NotFlowLog, detail);
+                }
+            },
+            Err(fault) => faults.add(file, 0, fault.kind, fault.detail),
+        }
+    }
+    let pool = pool(reading.threads)?;
+    let mut read = captures::run(&pool, plan, found, reading, finished, progress);
+    read.faults.merge(faults);
+    Ok(read)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Error::Usage {
+            message: format!("cannot start {threads} threads: {error}"),
+        })
 }
 
 /// One reading of everything.
@@ -101,6 +195,8 @@ struct Attempt<'a> {
     /// Told when a file's segments are in the queue.
     cut: Condvar,
     results: Mutex<Results>,
+    /// Captures among the files: they are read when all logs are.
+    captures: Mutex<Vec<Found<'a>>>,
     progress: &'a AtomicU64,
 }
 
@@ -174,8 +270,14 @@ impl Attempt<'_> {
             Opened::Seekable { length, .. } => *length,
             Opened::Stream(_) => 0,
         };
+        let source = Source::new(opened, self.progress);
+        if source.kind == Kind::Capture {
+            self.opened(std::iter::empty());
+            lock(&self.captures).push(source.found(self.plan, file));
+            return;
+        }
         let first = self.cut(file, length);
-        let outcome = read(opened, file, first, scanner, worker, self.progress);
+        let outcome = source.scan(file, first, scanner, worker);
         if let Some(end) = outcome.end.filter(|&end| end < length) {
             let detail = format!("expected {length} bytes, as when it was opened, found {end}");
             worker.fault(end, FaultKind::FileShrank, detail);
@@ -243,69 +345,114 @@ impl Attempt<'_> {
     }
 }
 
-/// Reads an opened file, as what its first bytes say it is, into `sink`.
-pub fn read(
-    opened: Opened,
-    file: u32,
-    segment: Segment,
-    scanner: &mut Scanner,
-    sink: &mut dyn Sink,
-    progress: &AtomicU64,
-) -> Outcome {
-    let mut reader: Box<dyn Read> = match opened {
-        Opened::Seekable { file, .. } => Box::new(Counted {
-            inner: file,
-            progress,
-        }),
-        Opened::Stream(stream) => Box::new(Counted {
-            inner: stream,
-            progress,
-        }),
-    };
-    let (head, failed) = head(&mut reader);
-    let mut whole = Cursor::new(&head[..]).chain(Rest { reader, failed });
-    let mut outcome = Outcome::default();
-    let kind = match input::sniff(&head) {
-        // White space may go on and hide what comes after it.
-        Kind::Empty if head.len() == HEAD => Kind::FlowLogJson,
-        kind => kind,
-    };
-    let result = match kind {
-        Kind::FlowLogJson => {
-            let (read, result) = scanner.scan(&mut whole, segment, file, sink);
-            outcome = read;
-            if let (true, Some(end), Ok(())) = (
-                unclosed(&outcome) && segment == Segment::WHOLE,
-                outcome.end,
-                &result,
-            ) {
-                sink.fault(end, FaultKind::Truncated, UNCLOSED.to_owned());
-            }
-            result
-        }
-        Kind::TrafficAnalyticsCsv => read_rows(
-            traffic_analytics::decode_csv(whole, file, &mut Borrowed(sink)),
-            &mut outcome,
-        ),
-        Kind::TrafficAnalyticsJson => read_rows(
-            traffic_analytics::decode_json(whole, file, &mut Borrowed(sink)),
-            &mut outcome,
-        ),
-        Kind::NotFlowLog(what) => {
-            sink.fault(
-                0,
-                FaultKind::NotFlowLog,
-                format!("expected a flow log, found {what}"),
-            );
-            Ok(())
-        }
-        Kind::Empty => whole.read(&mut [0]).map(|_| ()),
-    };
-    if let Err(error) = result {
-        let at = outcome.end.unwrap_or_default();
-        sink.fault(at, input::stream_fault(&error), error.to_string());
+/// An opened file, and what its first bytes say it is.
+pub struct Source<'a> {
+    kind: Kind,
+    head: Vec<u8>,
+    rest: Rest<Counted<'a, Box<dyn Read + Send>>>,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({:?})", self.kind)
     }
-    outcome
+}
+
+impl<'a> Source<'a> {
+    /// Looks at the first bytes of an opened file. `progress` counts what is read.
+    pub fn new(opened: Opened, progress: &'a AtomicU64) -> Self {
+        let inner: Box<dyn Read + Send> = match opened {
+            Opened::Seekable { file, .. } => Box::new(file),
+            Opened::Stream(stream) => stream,
+        };
+        let mut reader = Counted { inner, progress };
+        let (head, failed) = head(&mut reader);
+        let kind = match input::sniff(&head) {
+            // White space may go on and hide what comes after it.
+            Kind::Empty if head.len() == HEAD => Kind::FlowLogJson,
+            kind => kind,
+        };
+        Self {
+            kind,
+            head,
+            rest: Rest { reader, failed },
+        }
+    }
+
+    /// What it is, in words.
+    fn what(&self) -> &str {
+        match &self.kind {
+            Kind::FlowLogJson => "a flow log",
+            Kind::TrafficAnalyticsCsv | Kind::TrafficAnalyticsJson => "a Traffic Analytics export",
+            Kind::Capture => "a packet capture",
+            Kind::NotFlowLog(what) => what,
+            Kind::Empty => "an empty file",
+        }
+    }
+
+    /// As a capture of the plan. Kept open only where it cannot be opened again.
+    fn found(self, plan: &Plan, file: u32) -> Found<'a> {
+        Found {
+            file,
+            first_time: first_time(&self.head),
+            opened: (!plan.is_regular(file)).then_some(self),
+        }
+    }
+
+    fn into_reader(self) -> Box<dyn Read + Send + 'a> {
+        Box::new(Cursor::new(self.head).chain(self.rest))
+    }
+
+    /// Reads it, as what it is, into `sink`. A capture is a fault here.
+    pub fn scan(
+        self,
+        file: u32,
+        segment: Segment,
+        scanner: &mut Scanner,
+        sink: &mut dyn Sink,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        let kind = self.kind.clone();
+        let mut whole = Cursor::new(&self.head[..]).chain(self.rest);
+        let result = match kind {
+            Kind::FlowLogJson => {
+                let (read, result) = scanner.scan(&mut whole, segment, file, sink);
+                outcome = read;
+                if let (true, Some(end), Ok(())) = (
+                    unclosed(&outcome) && segment == Segment::WHOLE,
+                    outcome.end,
+                    &result,
+                ) {
+                    sink.fault(end, FaultKind::Truncated, UNCLOSED.to_owned());
+                }
+                result
+            }
+            Kind::TrafficAnalyticsCsv => read_rows(
+                traffic_analytics::decode_csv(whole, file, &mut Borrowed(sink)),
+                &mut outcome,
+            ),
+            Kind::TrafficAnalyticsJson => read_rows(
+                traffic_analytics::decode_json(whole, file, &mut Borrowed(sink)),
+                &mut outcome,
+            ),
+            Kind::Capture => {
+                let detail = "expected a flow log, found a packet capture: --from capture prints its connections";
+                sink.fault(0, FaultKind::NotFlowLog, detail.to_owned());
+                Ok(())
+            }
+            Kind::NotFlowLog(what) => {
+                let detail = format!("expected a flow log, found {what}");
+                sink.fault(0, FaultKind::NotFlowLog, detail);
+                Ok(())
+            }
+            Kind::Empty => whole.read(&mut [0]).map(|_| ()),
+        };
+        if let Err(error) = result {
+            let at = outcome.end.unwrap_or_default();
+            sink.fault(at, input::stream_fault(&error), error.to_string());
+        }
+        outcome
+    }
 }
 
 fn read_rows(result: io::Result<u64>, outcome: &mut Outcome) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use nsgaudit::fault::{FaultKind, FaultTally};
 use nsgaudit::flowlog::{Limits, RecordBatch, Scanner, Segment, Sink, traffic_analytics};
 use nsgaudit::input::Opened;
-use nsgaudit::pipeline;
+use nsgaudit::pipeline::Source;
 use nsgaudit::simd::Level;
 
 /// Bytes that the scanner reads at a time.
@@ -101,14 +101,7 @@ fn every_quirk_is_read_as_its_sidecar_says() {
             let length = file.metadata().unwrap().len();
             let opened = Opened::Seekable { file, length };
             let progress = AtomicU64::new(0);
-            pipeline::read(
-                opened,
-                0,
-                Segment::WHOLE,
-                &mut scanner,
-                &mut counted,
-                &progress,
-            );
+            Source::new(opened, &progress).scan(0, Segment::WHOLE, &mut scanner, &mut counted);
             check(&path, &expected, &counted);
         }
     }

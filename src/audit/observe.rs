@@ -25,6 +25,7 @@ enum Family {
     Nsg,
     Vnet,
     TrafficAnalytics,
+    Capture,
 }
 
 /// One family of logs, in one direction.
@@ -37,6 +38,7 @@ fn view(group: &Group) -> View {
         LogKind::NsgV1 | LogKind::NsgV2 => Family::Nsg,
         LogKind::VnetV4 => Family::Vnet,
         LogKind::TrafficAnalytics => Family::TrafficAnalytics,
+        LogKind::Capture => Family::Capture,
     };
     (family, group.direction)
 }
@@ -131,7 +133,7 @@ fn join(views: &[Seen], counted: &mut Counted) {
     }
 }
 
-/// The greatest sum of each counter over views that do not overlap in time. There are at most six
+/// The greatest sum of each counter over views that do not overlap in time. There are at most eight
 /// views, so every choice is tried.
 fn best(views: &[Seen]) -> [u64; 5] {
     let mut best = [0; 5];

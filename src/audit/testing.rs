@@ -219,6 +219,7 @@ pub(crate) fn group(source: ClassId, destination: ClassId, port: u16) -> GroupBu
         port: Port::One(port),
         direction: Direction::Outbound,
         decision: Decision::Allow,
+        outcome: None,
         kind: LogKind::VnetV4,
         edition: 0,
         rule: 0,

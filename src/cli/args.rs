@@ -79,6 +79,19 @@ pub struct LogArgs {
         help_heading = "Limits"
     )]
     pub max_inflated: u64,
+    /// Most connections of a capture that are kept at a time; beyond it the oldest are taken to have
+    /// ended.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000_000,
+        help_heading = "Captures"
+    )]
+    pub max_connections: usize,
+    /// UDP port that carries VXLAN (a virtual network TAP); may be given more than once. By default
+    /// 4789 and 8472.
+    #[arg(long, value_name = "PORT", help_heading = "Captures")]
+    pub vxlan_port: Vec<u16>,
     /// Use portable code only, no vector instructions.
     #[arg(long, hide = true)]
     pub scalar: bool,
@@ -180,7 +193,10 @@ pub struct FlowsArgs {
     /// What the network looks like: for --subnet by name.
     #[command(flatten)]
     pub environment: EnvironmentArgs,
-    /// Format of the records.
+    /// From which inputs: logs print flow records, captures print connections as Zeek does.
+    #[arg(long, value_enum, default_value_t = From::Logs)]
+    pub from: From,
+    /// Format of the records: csv of logs only, tsv of captures only.
     #[arg(long, value_enum, default_value_t = FlowsFormat::Jsonl)]
     pub format: FlowsFormat,
     /// Only this decision.
@@ -270,6 +286,17 @@ pub enum FlowsFormat {
     Jsonl,
     /// CSV with a header.
     Csv,
+    /// Zeek's tab-separated text with its header.
+    Tsv,
+}
+
+/// What flow records are printed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// Flow logs.
+    Logs,
+    /// Packet captures.
+    Capture,
 }
 
 /// When to colour.

@@ -3,23 +3,31 @@
 use std::io::{self, BufWriter, Write};
 use std::sync::atomic::AtomicU64;
 
-use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat};
+use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat, From};
 use super::{Status, setup, tell};
 use crate::error::{Error, Result};
 use crate::fault::{FaultKind, FaultTally};
 use crate::flowlog::{RecordBatch, Scanner, Segment, Sink, Tuple};
 use crate::net::{Decision, Direction, PortSet, PrefixSet};
-use crate::pipeline;
+use crate::pipeline::Source;
 use crate::report::flows::{self, write_flow};
 use crate::tally::Narrow;
 
 pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
+    if args.from == From::Capture {
+        return super::connections::run(args);
+    }
     let stated = setup::environment(&args.environment)?;
     let logs = setup::logs(&args.logs, &stated.environment)?;
     let wanted = Wanted::new(args, &logs.narrow)?;
     let format = match args.format {
         FlowsFormat::Jsonl => flows::FlowsFormat::JsonLines,
         FlowsFormat::Csv => flows::FlowsFormat::Csv,
+        FlowsFormat::Tsv => {
+            return Err(Error::Usage {
+                message: "--format tsv is of captures: expected --from capture with it".to_owned(),
+            });
+        }
     };
     let mut printer = Printer {
         out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
@@ -40,13 +48,11 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
         printer.file = file;
         match logs.plan.open(file, &logs.reading.open) {
             Ok(opened) => {
-                pipeline::read(
-                    opened,
+                Source::new(opened, &AtomicU64::new(0)).scan(
                     file,
                     Segment::WHOLE,
                     &mut scanner,
                     &mut printer,
-                    &AtomicU64::new(0),
                 );
             }
             Err(fault) => printer.fault(0, fault.kind, fault.detail),
@@ -57,7 +63,7 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
 }
 
 /// Says what was skipped; 2 where input could not be read.
-fn told(faults: &FaultTally, name: &dyn Fn(u32) -> String) -> Status {
+pub(super) fn told(faults: &FaultTally, name: &dyn Fn(u32) -> String) -> Status {
     for (kind, tally) in faults.kinds() {
         let first = tally.samples.first().map_or_else(String::new, |fault| {
             format!(
@@ -80,6 +86,34 @@ fn told(faults: &FaultTally, name: &dyn Fn(u32) -> String) -> Status {
     }
 }
 
+impl std::convert::From<DecisionArg> for Decision {
+    fn from(decision: DecisionArg) -> Self {
+        match decision {
+            DecisionArg::Allow => Self::Allow,
+            DecisionArg::Deny => Self::Deny,
+        }
+    }
+}
+
+/// Destination ports and addresses that are wanted, where any are named.
+pub(super) fn ends(args: &FlowsArgs) -> Result<(Option<PortSet>, Option<PrefixSet>)> {
+    let mut ports = PortSet::default();
+    for text in &args.port {
+        let message =
+            || format!("--port: expected a port or range such as 443 or 6379-6383, found {text:?}");
+        ports =
+            ports.union(&PortSet::parse(text).ok_or_else(|| Error::Usage { message: message() })?);
+    }
+    let addresses =
+        PrefixSet::parse(args.address.iter().map(String::as_str)).map_err(|text| Error::Usage {
+            message: format!("--address: expected a prefix or address, found {text:?}"),
+        })?;
+    Ok((
+        (!args.port.is_empty()).then_some(ports),
+        (!args.address.is_empty()).then_some(addresses),
+    ))
+}
+
 /// Which tuples are printed.
 struct Wanted<'a> {
     narrow: &'a Narrow,
@@ -91,32 +125,16 @@ struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     fn new(args: &FlowsArgs, narrow: &'a Narrow) -> Result<Self> {
-        let mut ports = PortSet::default();
-        for text in &args.port {
-            let message = || {
-                format!("--port: expected a port or range such as 443 or 6379-6383, found {text:?}")
-            };
-            ports = ports
-                .union(&PortSet::parse(text).ok_or_else(|| Error::Usage { message: message() })?);
-        }
-        let addresses =
-            PrefixSet::parse(args.address.iter().map(String::as_str)).map_err(|text| {
-                Error::Usage {
-                    message: format!("--address: expected a prefix or address, found {text:?}"),
-                }
-            })?;
+        let (ports, addresses) = ends(args)?;
         Ok(Self {
             narrow,
-            decision: args.decision.map(|decision| match decision {
-                DecisionArg::Allow => Decision::Allow,
-                DecisionArg::Deny => Decision::Deny,
-            }),
+            decision: args.decision.map(Into::into),
             direction: args.direction.map(|direction| match direction {
                 DirectionArg::Inbound => Direction::Inbound,
                 DirectionArg::Outbound => Direction::Outbound,
             }),
-            ports: (!args.port.is_empty()).then_some(ports),
-            addresses: (!args.address.is_empty()).then_some(addresses),
+            ports,
+            addresses,
         })
     }
 

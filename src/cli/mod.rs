@@ -3,6 +3,7 @@
 
 pub mod args;
 mod audit;
+mod connections;
 mod flows;
 mod init;
 pub mod output;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::args::{EnvironmentArgs, LogArgs};
 use super::progress::Progress;
+use crate::capture::layers::Options;
 use crate::catalogue::{Catalogue, Profile};
 use crate::classify::{Partition, terms_of};
 use crate::environment::{self, Environment, ServiceTags};
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::flowlog::Limits;
 use crate::input::{self, Plan, PlanOptions};
 use crate::net::{Mac, PrefixSet, Timestamp, prefix};
-use crate::pipeline::{self, Reading};
+use crate::pipeline::{self, CaptureReading, Reading};
 use crate::simd::Level;
 use crate::tally::finish::Gathered;
 use crate::tally::{MOST_EDITIONS, NamedPorts, Narrow, Shared, TallyLimits};
@@ -118,6 +119,18 @@ pub(super) fn logs(args: &LogArgs, environment: &Environment) -> Result<Logs> {
     } else {
         Level::best()
     };
+    if args.max_connections < 1_024 {
+        return Err(Error::Usage {
+            message: format!(
+                "--max-connections: expected at least 1024, found {}",
+                args.max_connections
+            ),
+        });
+    }
+    let mut layers = Options::default();
+    if !args.vxlan_port.is_empty() {
+        layers.vxlan_ports.clone_from(&args.vxlan_port);
+    }
     let plan = Plan::new(&args.logs, &options)?;
     if plan.is_empty() {
         let skipped = plan.skipped_by_path();
@@ -136,6 +149,10 @@ pub(super) fn logs(args: &LogArgs, environment: &Environment) -> Result<Logs> {
                 record: args.max_record,
             },
             open,
+            captures: CaptureReading {
+                connections: args.max_connections,
+                layers,
+            },
         },
     })
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::tuple::fold;
-use crate::net::{Decision, Direction, Mac, Timestamp, prefix};
+use crate::net::{Decision, Direction, Mac, Outcome, Timestamp, prefix};
 
 /// What a record was written by.
 #[derive(
@@ -25,10 +25,21 @@ pub enum LogKind {
     VnetV4 = 2,
     /// A Traffic Analytics row: many flows in one, the source port lost.
     TrafficAnalytics = 3,
+    /// No log: a connection put together from captured packets.
+    Capture = 4,
 }
 
 impl LogKind {
-    /// The kind of a number below 4, as [`Bits`] keeps it.
+    /// All, in order.
+    pub const ALL: [Self; 5] = [
+        Self::NsgV1,
+        Self::NsgV2,
+        Self::VnetV4,
+        Self::TrafficAnalytics,
+        Self::Capture,
+    ];
+
+    /// The log's kind of a number below 4, as [`Bits`] keeps it.
     pub fn from_bits(bits: u8) -> Self {
         match bits & 3 {
             0 => Self::NsgV1,
@@ -45,6 +56,7 @@ impl LogKind {
             Self::NsgV2 => "nsg-v2",
             Self::VnetV4 => "vnet-v4",
             Self::TrafficAnalytics => "traffic-analytics",
+            Self::Capture => "capture",
         }
     }
 }
@@ -65,7 +77,8 @@ pub enum FlowState {
 
 /// Direction, decision, state, kind and width of a tuple in one byte.
 ///
-/// Bit 0 outbound, bit 1 deny, bits 2-3 [`FlowState`], bits 4-5 [`LogKind`], bit 6 wide.
+/// Bit 0 outbound, bit 1 deny, bits 2-3 [`FlowState`], bits 4-5 [`LogKind`] of a log, bit 6 wide,
+/// bit 7 from a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bits(pub u8);
 
@@ -76,12 +89,18 @@ impl Bits {
     pub const DENY: u8 = 2;
     /// Bit of a tuple whose addresses and counters are in [`RecordBatch::wide`].
     pub const WIDE: u8 = 64;
+    /// Bit of a connection from a capture.
+    pub const CAPTURE: u8 = 128;
 
     /// Packs the parts.
     pub fn new(direction: Direction, decision: Decision, state: FlowState, kind: LogKind) -> Self {
         let outbound = u8::from(direction == Direction::Outbound);
         let deny = u8::from(decision == Decision::Deny) << 1;
-        Self(outbound | deny | (state as u8) << 2 | (kind as u8) << 4)
+        let kind = match kind {
+            LogKind::Capture => Self::CAPTURE,
+            log => (log as u8) << 4,
+        };
+        Self(outbound | deny | (state as u8) << 2 | kind)
     }
 
     /// Direction seen from the logged interface.
@@ -114,6 +133,9 @@ impl Bits {
 
     /// What wrote the record.
     pub fn kind(self) -> LogKind {
+        if self.0 & Self::CAPTURE != 0 {
+            return LogKind::Capture;
+        }
         LogKind::from_bits(self.0 >> 4)
     }
 
@@ -177,6 +199,8 @@ pub struct TupleGroup {
     pub acl: String,
     /// The logged interface, where the group or the record names it.
     pub mac: Option<Mac>,
+    /// What became of its connections, where they come from a capture: no rule is known then.
+    pub outcome: Option<Outcome>,
     /// Which of [`RecordBatch::tuples`] are its.
     pub tuples: Range<u32>,
 }
@@ -200,9 +224,17 @@ pub struct RecordBatch {
     pub wide: Vec<Wide>,
     /// Rules and interfaces of the tuples; at most 65,536.
     pub groups: Vec<TupleGroup>,
+    /// Connections of a capture that the tuples stand for: a record each. 0 in logs, whose batches
+    /// are one record.
+    pub connections: u32,
 }
 
 impl RecordBatch {
+    /// How many records it is.
+    pub fn records(&self) -> u64 {
+        u64::from(self.connections.max(1))
+    }
+
     /// Empties the batch for the next record, keeping its memory.
     pub fn clear(&mut self) {
         self.clear_tuples();
@@ -243,7 +275,10 @@ impl RecordBatch {
             } else {
                 count
             };
-            sum.wrapping_add(mix_text(holder ^ mac.rotate_left(16), &group.rule))
+            let name = group
+                .outcome
+                .map_or(group.rule.as_str(), |outcome| outcome.name());
+            sum.wrapping_add(mix_text(holder ^ mac.rotate_left(16), name))
         });
         let mixed = fold(
             tuples ^ 0x9e37_79b9_7f4a_7c15,
@@ -338,12 +373,7 @@ mod tests {
                     FlowState::Continue,
                     FlowState::End,
                 ] {
-                    for kind in [
-                        LogKind::NsgV1,
-                        LogKind::NsgV2,
-                        LogKind::VnetV4,
-                        LogKind::TrafficAnalytics,
-                    ] {
+                    for kind in LogKind::ALL {
                         let bits = Bits::new(direction, decision, state, kind);
                         assert_eq!(
                             (

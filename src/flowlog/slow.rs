@@ -297,6 +297,7 @@ impl<S: Sink> Decoder<'_, S> {
                 rule: cut(context.rule).to_owned(),
                 acl: cut(context.acl).to_owned(),
                 mac: mac(context.mac).or(mac(context.record_mac)),
+                outcome: None,
                 tuples: first as u32..end as u32,
             });
         }

@@ -96,6 +96,12 @@ impl Plan {
         self.stdin && file == 0
     }
 
+    /// Whether a file can be opened again: it is no standard input, pipe or device.
+    pub fn is_regular(&self, file: u32) -> bool {
+        !self.is_stdin(file)
+            && std::fs::metadata(self.path(file)).is_ok_and(|metadata| metadata.is_file())
+    }
+
     /// A file's whole path; `-` for standard input and for a number that is no file's.
     pub fn path(&self, file: u32) -> PathBuf {
         self.key(file)

@@ -18,6 +18,8 @@ pub enum Kind {
     TrafficAnalyticsCsv,
     /// A Traffic Analytics export in JSON: rows, lines or tables.
     TrafficAnalyticsJson,
+    /// Captured packets: pcap or pcapng.
+    Capture,
     /// Something else; what, in words.
     NotFlowLog(String),
     /// Nothing, white space, or an empty list: what a query that finds no rows leaves.
@@ -27,6 +29,9 @@ pub enum Kind {
 /// Tells what a file is from its head; more than [`HEAD`] bytes are not looked at.
 pub fn sniff(head: &[u8]) -> Kind {
     let head = &head[..head.len().min(HEAD)];
+    if CAPTURES.iter().any(|magic| head.starts_with(magic)) {
+        return Kind::Capture;
+    }
     if let Some(what) = by_magic(head) {
         return Kind::NotFlowLog(what.to_owned());
     }
@@ -61,23 +66,24 @@ fn skip_commas(mut text: &[u8]) -> &[u8] {
     text
 }
 
-const CAPTURE: &str = "a packet capture (pcap), not a flow log; this version reads flow logs only";
+/// First bytes of captures: pcap in both byte orders, with micro- and nanoseconds, as modified by
+/// Kuznetzov; pcapng's section header.
+const CAPTURES: [[u8; 4]; 7] = [
+    *b"\xd4\xc3\xb2\xa1",
+    *b"\xa1\xb2\xc3\xd4",
+    *b"\x4d\x3c\xb2\xa1",
+    *b"\xa1\xb2\x3c\x4d",
+    *b"\x34\xcd\xb2\xa1",
+    *b"\xa1\xb2\xcd\x34",
+    *b"\x0a\x0d\x0d\x0a",
+];
+
 const UTF_16: &str = "UTF-16 text: convert it to UTF-8";
 
 /// First bytes that tell a format, and its name.
 const MAGIC: &[(&[u8], &str)] = &[
     (b"\xff\xfe", UTF_16),
     (b"\xfe\xff", UTF_16),
-    (b"\xd4\xc3\xb2\xa1", CAPTURE),
-    (b"\xa1\xb2\xc3\xd4", CAPTURE),
-    (b"\x4d\x3c\xb2\xa1", CAPTURE),
-    (b"\xa1\xb2\x3c\x4d", CAPTURE),
-    (b"\x34\xcd\xb2\xa1", CAPTURE),
-    (b"\xa1\xb2\xcd\x34", CAPTURE),
-    (
-        b"\x0a\x0d\x0d\x0a",
-        "a packet capture (pcapng), not a flow log; this version reads flow logs only",
-    ),
     (
         b"GMBU",
         "a Microsoft Network Monitor capture: convert it with Wireshark (editcap -F pcapng)",

@@ -111,12 +111,17 @@ fn other_logs_and_documents_are_named() {
 }
 
 #[test]
+fn captures_are_told_by_their_first_bytes() {
+    for head in [b"\xd4\xc3\xb2\xa1\x02\0", b"\x0a\x0d\x0d\x0a\x1c\0"] {
+        assert_eq!(sniff(head), Kind::Capture);
+    }
+}
+
+#[test]
 fn other_formats_are_named_by_their_first_bytes() {
     let tar = [&[b'a'; 257][..], b"ustar\0"].concat();
     for (head, words) in [
-        (&b"\xd4\xc3\xb2\xa1\x02\0"[..], "packet capture"),
-        (b"\x0a\x0d\x0d\x0a\x1c\0\0\0", "pcapng"),
-        (b"GMBU\x03\x01", "Network Monitor"),
+        (&b"GMBU\x03\x01"[..], "Network Monitor"),
         (b"PK\x03\x04", "zip"),
         (b"\x1f\x8b\x08\0", "more than twice"),
         (b"\xff\xfe{\0\"\0", "UTF-16"),

@@ -4,12 +4,14 @@
 //! merged and sorted, a [`PrefixSet`] has no overlaps.
 
 pub mod mac;
+pub mod outcome;
 pub mod port;
 pub mod prefix;
 pub mod protocol;
 pub mod time;
 
 pub use mac::{LastMac, Mac};
+pub use outcome::Outcome;
 pub use port::PortSet;
 pub use prefix::PrefixSet;
 pub use protocol::Protocol;

@@ -1,6 +1,7 @@
 //! Reports: one file a format. They render what they are given, an [`Audit`](crate::audit::Audit) or
 //! a flow record; they never decide.
 
+pub mod connections;
 pub mod escape;
 pub mod flows;
 pub mod json;

@@ -7,7 +7,7 @@ use crate::classify::{ClassId, Classes};
 use crate::fault::FaultTally;
 use crate::flowlog::LogKind;
 use crate::flowlog::tuple::fold;
-use crate::net::{Decision, Direction, Mac, Protocol, Timestamp};
+use crate::net::{Decision, Direction, Mac, Outcome, Protocol, Timestamp};
 
 /// Destination port of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,8 +87,11 @@ pub struct Group {
     pub port: Port,
     /// Direction seen from the logged interface: together with `kind`, the observer.
     pub direction: Direction,
-    /// What was decided.
+    /// What was decided. Of captured connections, what their outcome says of it; allowed, where that
+    /// says nothing.
     pub decision: Decision,
+    /// What became of captured connections; `None` of logged flows.
+    pub outcome: Option<Outcome>,
     /// What wrote the record.
     pub kind: LogKind,
     /// Index of the service tags' edition.
@@ -234,6 +237,49 @@ pub struct ReadTotals {
     pub tuples_filtered: u64,
     /// Of these: bad, each a fault.
     pub tuples_faulty: u64,
+    /// What was read of captures.
+    pub captures: CaptureTotals,
+}
+
+/// What was read of captures. Packets: read = counted + not IP + skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CaptureTotals {
+    /// Capture files.
+    pub files: u64,
+    /// Captures: rotated files that follow each other are one.
+    pub captures: u64,
+    /// Packets read.
+    pub packets: u64,
+    /// Of these: in a connection, or an ICMP error about one.
+    pub packets_counted: u64,
+    /// Of these: sound, but no IP packets.
+    pub packets_not_ip: u64,
+    /// Of these: not decoded, each a fault.
+    pub packets_skipped: u64,
+    /// Connections.
+    pub connections: u64,
+    /// Of these: ended early, since there were more at a time than are kept.
+    pub connections_evicted: u64,
+    /// Of these: taken out of a tunnel.
+    pub connections_tunnelled: u64,
+    /// ICMP errors about connections that were not captured.
+    pub lost_errors: u64,
+}
+
+impl CaptureTotals {
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.captures += other.captures;
+        self.packets += other.packets;
+        self.packets_counted += other.packets_counted;
+        self.packets_not_ip += other.packets_not_ip;
+        self.packets_skipped += other.packets_skipped;
+        self.connections += other.connections;
+        self.connections_evicted += other.connections_evicted;
+        self.connections_tunnelled += other.connections_tunnelled;
+        self.lost_errors += other.lost_errors;
+    }
 }
 
 impl ReadTotals {

@@ -9,8 +9,8 @@ use super::totals::{Cell, Groups};
 use super::worker::{FileNotes, Parts, Shared};
 use crate::classify::{ClassId, Partition};
 use crate::flowlog::LogKind;
-use crate::net::Protocol;
 use crate::net::prefix::Family;
+use crate::net::{Outcome, Protocol};
 
 /// What a run's workers have put together, until the environment is known.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ impl FileFindings {
             self.mixed_count += 1;
             self.mixed.insert(
                 file,
-                (0..4)
-                    .filter(|kind| notes.kinds >> kind & 1 != 0)
-                    .map(LogKind::from_bits)
+                LogKind::ALL
+                    .into_iter()
+                    .filter(|&kind| notes.kinds >> kind as u8 & 1 != 0)
                     .collect(),
             );
             keep_first(&mut self.mixed);
@@ -179,7 +179,15 @@ impl Places<'_> {
 const UNKNOWN_V6: u128 = 0xfdff_ffff_ffff_ffff << 64;
 
 /// A key in its final terms. Ordered as reports list groups.
-type Settled = (ClassId, ClassId, Protocol, Port, usize, super::key::Flags);
+type Settled = (
+    ClassId,
+    ClassId,
+    Protocol,
+    Port,
+    usize,
+    super::key::Flags,
+    Option<Outcome>,
+);
 
 /// Names of the rules that occur, sorted; groups by their settled keys.
 fn settle(
@@ -188,9 +196,14 @@ fn settle(
     places: &Places<'_>,
 ) -> (Vec<RuleName>, BTreeMap<Settled, Cell>) {
     let sorted = groups.into_sorted();
+    let no_rule = RuleName::default();
+    let name = |key: &Key| match key.outcome() {
+        Some(_) => &no_rule,
+        None => rules.name(rules.resolved(key.rule)),
+    };
     let mut numbers: BTreeMap<RuleName, usize> = BTreeMap::new();
     for (key, _) in &sorted {
-        numbers.insert(rules.name(rules.resolved(key.rule)).clone(), 0);
+        numbers.insert(name(key).clone(), 0);
     }
     for (index, number) in numbers.values_mut().enumerate() {
         *number = index;
@@ -198,7 +211,7 @@ fn settle(
     let mut classes: BTreeMap<Place, ClassId> = BTreeMap::new();
     let mut cells: BTreeMap<Settled, Cell> = BTreeMap::new();
     for (key, cell) in sorted {
-        let rule = numbers[rules.name(rules.resolved(key.rule))];
+        let rule = numbers[name(&key)];
         let mut class = |place| *classes.entry(place).or_insert_with(|| places.class(place));
         let settled = settled(&key, class(key.source), class(key.destination), rule);
         cells.entry(settled).or_default().merge(cell);
@@ -219,11 +232,12 @@ fn settled(key: &Key, source: ClassId, destination: ClassId, rule: usize) -> Set
         port,
         rule,
         key.flags,
+        key.outcome(),
     )
 }
 
 fn group(key: Settled, cell: Cell) -> Group {
-    let (source, destination, protocol, port, rule, flags) = key;
+    let (source, destination, protocol, port, rule, flags, outcome) = key;
     let (start, counts) = cell.timeline();
     Group {
         source,
@@ -232,7 +246,11 @@ fn group(key: Settled, cell: Cell) -> Group {
         port,
         direction: flags.direction(),
         decision: flags.decision(),
-        kind: flags.kind(),
+        kind: match outcome {
+            Some(_) => LogKind::Capture,
+            None => flags.log_kind(),
+        },
+        outcome,
         edition: flags.edition(),
         rule,
         totals: cell.totals,

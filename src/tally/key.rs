@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::flowlog::{Bits, LogKind};
-use crate::net::{Decision, Direction, PortSet};
+use crate::net::{Decision, Direction, Outcome, PortSet};
 
 /// A place that a key names: an address class, or a block of addresses that are told apart until
 /// the environment is known.
@@ -76,6 +76,7 @@ pub(crate) struct Key {
     pub(crate) destination: Place,
     /// The destination port; [`OTHER_PORTS`] for those folded.
     pub(crate) port: u32,
+    /// Number of the deciding rule; of captured connections, as [`captured`] makes it.
     pub(crate) rule: u16,
     pub(crate) protocol: u8,
     pub(crate) flags: Flags,
@@ -88,6 +89,21 @@ pub(crate) const OTHER_PORTS: u32 = 65_536;
 /// a worker's table bit 7 says that the port is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Flags(pub(crate) u8);
+
+/// Bit of a key's rule: there is none, for the connection was captured, and the rest is its outcome.
+const CAPTURED: u16 = 1 << 15;
+
+/// What stands for the rule of connections with an outcome: above the numbers of all rules.
+pub(crate) fn captured(outcome: Outcome) -> u16 {
+    CAPTURED | outcome as u16
+}
+
+impl Key {
+    /// The outcome, where it is of captured connections.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        (self.rule & CAPTURED != 0).then(|| Outcome::ALL[(self.rule & 7) as usize])
+    }
+}
 
 /// Most editions of the service tags in a run.
 pub const MOST_EDITIONS: usize = 8;
@@ -106,7 +122,8 @@ impl Flags {
         Bits(self.0).decision()
     }
 
-    pub(crate) fn kind(self) -> LogKind {
+    /// The kind of log, where it is not of captured connections.
+    pub(crate) fn log_kind(self) -> LogKind {
         LogKind::from_bits(self.0 >> 2)
     }
 
@@ -144,8 +161,9 @@ impl NamedPorts {
         all
     }
 
+    /// Whether a row names a port.
     #[inline]
-    fn has(&self, port: u16) -> bool {
+    pub fn has(&self, port: u16) -> bool {
         self.named[port as usize / 64] >> (port % 64) & 1 != 0
     }
 
@@ -176,7 +194,7 @@ impl Key {
         if u16::try_from(self.port).is_ok_and(|port| ports.folds(level, denied, port)) {
             self.port = OTHER_PORTS;
         }
-        if level >= 4 {
+        if level >= 4 && self.outcome().is_none() {
             self.rule = 0;
         }
         match level {

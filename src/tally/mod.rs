@@ -15,8 +15,8 @@ mod totals;
 mod worker;
 
 pub use facts::{
-    Coverage, Facts, Group, Hours, Interface, Port, ReadTotals, RuleName, Sample, Target, Timeline,
-    Totals,
+    CaptureTotals, Coverage, Facts, Group, Hours, Interface, Port, ReadTotals, RuleName, Sample,
+    Target, Timeline, Totals,
 };
 pub use key::{MOST_EDITIONS, NamedPorts};
 pub use narrow::Narrow;

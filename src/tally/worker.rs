@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 
 use super::coverage::Interfaces;
-use super::facts::{ReadTotals, Sample};
-use super::key::{BlocksV6, Flags, NamedPorts, Place};
+use super::facts::{CaptureTotals, ReadTotals, Sample};
+use super::key::{BlocksV6, Flags, NamedPorts, Place, captured};
 use super::local::{Local, Spot};
 use super::narrow::Narrow;
 use super::rules::{RecentRules, Rules};
@@ -100,7 +100,32 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Adds faults that came before the reading.
+    /// Whether flow logs of the audited network would be written for an address: one of a subnet, or,
+    /// where nothing states the environment, a private one.
+    pub fn is_local(&self, address: IpAddr) -> bool {
+        let lookup = &self.partition.lookup;
+        let class = match address {
+            IpAddr::V4(v4) => lookup.v4(v4.into()),
+            IpAddr::V6(v6) => lookup.v6(v6.into()),
+        };
+        match self.partition.classes.classes[class as usize].scope {
+            Scope::Subnet(_) => true,
+            Scope::Private => self.partition.assumed,
+            _ => false,
+        }
+    }
+
+    /// Whether a port is a service's: below 1024, or named by a row of the profile.
+    pub fn is_service(&self, port: u16) -> bool {
+        port < 1_024 || self.ports.has(port)
+    }
+
+    /// Adds what was read of captures.
+    pub fn add_captures(&self, totals: &CaptureTotals) {
+        lock(&self.parts).read.captures.add(totals);
+    }
+
+    /// Adds faults that no worker met.
     pub fn merge_faults(&self, faults: FaultTally) {
         lock(&self.parts).faults.merge(faults);
     }
@@ -219,7 +244,7 @@ impl<'a> Worker<'a> {
     }
 
     fn note_record(&mut self, batch: &RecordBatch) {
-        self.file.records += 1;
+        self.file.records += batch.records();
         for tuple in batch.tuples.first().into_iter().chain(batch.tuples.last()) {
             self.file.kinds |= 1 << tuple.bits.kind() as u8;
         }
@@ -238,8 +263,11 @@ impl<'a> Worker<'a> {
         for group in &batch.groups {
             self.kept.push(shared.narrow.keeps_group(group));
             let ask = || lock(&shared.rules).number(&group.acl, &group.rule);
-            self.rules
-                .push(self.recent.number(&group.acl, &group.rule, ask));
+            let number = match group.outcome {
+                Some(outcome) => captured(outcome),
+                None => self.recent.number(&group.acl, &group.rule, ask),
+            };
+            self.rules.push(number);
         }
     }
 
@@ -467,19 +495,19 @@ impl Sink for Worker<'_> {
     fn record(&mut self, batch: &RecordBatch) {
         self.note_record(batch);
         self.resolve_groups(batch);
-        let tuples = batch.tuples.len() as u64;
-        self.read.records += 1;
+        let (records, tuples) = (batch.records(), batch.tuples.len() as u64);
+        self.read.records += records;
         self.read.tuples += tuples;
         if !self.shared.narrow.is_everything()
             && !self.kept.iter().any(|&kept| kept)
             && !batch.groups.is_empty()
         {
-            self.read.records_filtered += 1;
+            self.read.records_filtered += records;
             self.read.tuples_filtered += tuples;
             return;
         }
         if !self.shared.narrow.keeps_times_of(batch) {
-            self.read.records_filtered += 1;
+            self.read.records_filtered += records;
             self.read.tuples_filtered += tuples;
             return;
         }
@@ -488,10 +516,10 @@ impl Sink for Worker<'_> {
         let filtered = self.tally(batch, duplicate);
         self.read.tuples_filtered += filtered;
         if duplicate {
-            self.read.records_duplicate += 1;
+            self.read.records_duplicate += records;
             self.read.tuples_duplicate += tuples - filtered;
         } else {
-            self.read.records_counted += 1;
+            self.read.records_counted += records;
             self.read.tuples_counted += tuples - filtered;
         }
     }
@@ -525,4 +553,5 @@ fn add_read(ours: &mut ReadTotals, theirs: &ReadTotals) {
     ours.tuples_duplicate += theirs.tuples_duplicate;
     ours.tuples_filtered += theirs.tuples_filtered;
     ours.tuples_faulty += theirs.tuples_faulty;
+    ours.captures.add(&theirs.captures);
 }

@@ -99,6 +99,7 @@ impl Rows {
             rule: rule(cells).to_owned(),
             acl: acl.to_owned(),
             mac: Mac::parse(cells.get(Field::Mac).as_bytes()),
+            outcome: None,
             tuples: 0..batch.tuples.len() as u32,
         });
     }

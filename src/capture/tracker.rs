@@ -1,0 +1,147 @@
+//! A piece's packets -> sums by conversation. Pieces are tracked side by side; [`super::table`] joins
+//! what they give, in their order.
+
+use hashbrown::HashTable;
+
+use super::connection::{Connection, Errors, Place};
+use super::fragments::{Fragments, Later};
+use super::layers::{self, Options};
+use super::packet::{Packet, Skip, Transport};
+use super::piece::Piece;
+use crate::fault::FaultTally;
+
+/// What became of packets. Read = counted + not IP + skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PacketCounts {
+    /// Packets read.
+    pub read: u64,
+    /// Of these: part of a connection, or an ICMP error about one.
+    pub counted: u64,
+    /// Of these: sound, but no IP packet.
+    pub not_ip: u64,
+    /// Of these: not decoded, each a fault.
+    pub skipped: u64,
+}
+
+impl PacketCounts {
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.counted += other.counted;
+        self.not_ip += other.not_ip;
+        self.skipped += other.skipped;
+    }
+}
+
+/// The sums of one piece, in the order of their first packets.
+#[derive(Debug, Default)]
+pub struct Tracked {
+    /// The sums; several of one key where a conversation ended and another began.
+    pub sums: Vec<Connection>,
+    /// Fragments whose first fragment is not in this piece.
+    pub later: Vec<Later>,
+    /// First fragments of this piece.
+    pub fragments: Fragments,
+    /// Packets.
+    pub counts: PacketCounts,
+    /// Packets that were not decoded.
+    pub faults: FaultTally,
+    /// Time of the first and the last packet that has one.
+    pub span: Option<(i64, i64)>,
+}
+
+/// Tracks pieces, one after another; keeps its memory.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    /// By key: the last of its sums.
+    index: HashTable<u32>,
+    options: Options,
+}
+
+impl Tracker {
+    /// A tracker.
+    pub fn new(options: Options) -> Self {
+        Self {
+            index: HashTable::new(),
+            options,
+        }
+    }
+
+    /// Adds up the packets of a piece of the plan's file `file`.
+    pub fn track(&mut self, piece: &Piece, file: u32) -> Tracked {
+        self.index.clear();
+        let mut tracked = Tracked::default();
+        for span in &piece.packets {
+            let at = Place {
+                time: span.time,
+                file,
+                offset: piece.offset(span),
+            };
+            tracked.counts.read += 1;
+            if span.time != 0 {
+                let (first, _) = tracked.span.unwrap_or((span.time, span.time));
+                tracked.span = Some((first, span.time));
+            }
+            match layers::decode(span.link, piece.data(span), span.original, &self.options) {
+                Ok(packet) => self.add(packet, at, &mut tracked),
+                Err(Skip::NotIp) => tracked.counts.not_ip += 1,
+                Err(Skip::Fault(kind, detail)) => {
+                    tracked.counts.skipped += 1;
+                    tracked.faults.add(file, at.offset, kind, detail);
+                }
+            }
+        }
+        tracked
+    }
+
+    fn add(&mut self, packet: Packet, at: Place, tracked: &mut Tracked) {
+        tracked.counts.counted += 1;
+        let packet = match packet.fragment {
+            None => packet,
+            Some(fragment) if fragment.first => {
+                tracked.fragments.add(&packet, fragment.id, at.time);
+                packet
+            }
+            Some(fragment) => {
+                let Some(whole) = tracked.fragments.find(&packet, fragment.id, at.time) else {
+                    let id = fragment.id;
+                    tracked.later.push(Later { packet, id, at });
+                    return;
+                };
+                whole
+            }
+        };
+        if let Transport::Icmp {
+            kind,
+            code,
+            quoted: Some(quoted),
+        } = packet.transport
+        {
+            let errors = Errors::of(packet.protocol, kind, code);
+            self.join(Connection::of_error(&quoted, errors, at), &mut tracked.sums);
+        } else {
+            self.join(Connection::of(&packet, at), &mut tracked.sums);
+        }
+    }
+
+    fn join(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
+        let hash = sum.key.hash();
+        let found = self
+            .index
+            .find_mut(hash, |&number| sums[number as usize].key == sum.key);
+        let next = sums.len() as u32;
+        let Some(number) = found else {
+            self.index
+                .insert_unique(hash, next, |&number| sums[number as usize].key.hash());
+            sums.push(sum);
+            return;
+        };
+        let last = &mut sums[*number as usize];
+        if last.continues(&sum) {
+            last.append(&sum);
+        } else {
+            *number = next;
+            sums.push(sum);
+        }
+    }
+}

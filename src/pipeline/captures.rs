@@ -1,0 +1,362 @@
+//! Captures: one file after another, read in pieces that workers decode side by side; what the pieces
+//! add up to is joined in their order.
+//!
+//! Only reading and joining are done by one worker at a time. So neither the number of threads nor
+//! the cut shows in the answer.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Read;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::{Reading, Source, lock};
+use crate::capture::layers::Options;
+use crate::capture::piece::Piece;
+use crate::capture::reader::Reader;
+use crate::capture::table::{Finished, Table};
+use crate::capture::tracker::{Tracked, Tracker};
+use crate::fault::{FaultKind, FaultTally};
+use crate::input::{self, Plan};
+use crate::tally::CaptureTotals;
+
+/// Bytes of a capture that are decoded at a time.
+const PIECE: usize = 1 << 20;
+/// Files of one capture may overlap so much: a writer rotates while packets wait to be written.
+const OVERLAP: i64 = 1_000_000_000;
+
+/// A capture in the plan.
+pub(super) struct Found<'a> {
+    /// Number of the file.
+    pub file: u32,
+    /// Time of its first packet, where it can be told.
+    pub first_time: Option<i64>,
+    /// The opened file, where it cannot be opened again.
+    pub opened: Option<Source<'a>>,
+}
+
+/// How captures are read.
+#[derive(Debug, Clone)]
+pub struct CaptureReading {
+    /// Most live connections.
+    pub connections: usize,
+    /// What to open.
+    pub layers: Options,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct CapturesRead {
+    /// What became of packets.
+    pub totals: CaptureTotals,
+    /// Faults.
+    pub faults: FaultTally,
+    /// Files of which a packet was counted.
+    pub flow_files: BTreeSet<u32>,
+    /// Bytes of (inflated) content.
+    pub bytes: u64,
+}
+
+/// Reads captures; their connections go to `finished`.
+pub(super) fn run(
+    pool: &rayon::ThreadPool,
+    plan: &Plan,
+    mut found: Vec<Found<'_>>,
+    reading: &Reading,
+    finished: &mut (dyn Finished + Send),
+    progress: &AtomicU64,
+) -> CapturesRead {
+    found.sort_by_cached_key(|found| {
+        let series = series(&plan.path(found.file).to_string_lossy());
+        (series, found.first_time, found.file)
+    });
+    let feed = Mutex::new(Feed::new(plan, found, reading, progress));
+    let joining = Joining {
+        state: Mutex::new(Joiner::new(reading.captures.connections, finished)),
+        moved: Condvar::new(),
+        most_ready: 2 * reading.threads,
+    };
+    pool.scope(|scope| {
+        for _ in 0..reading.threads {
+            let (feed, joining) = (&feed, &joining);
+            scope.spawn(move |_| {
+                let mut tracker = Tracker::new(reading.captures.layers.clone());
+                let mut piece = Piece::default();
+                while let Some(ticket) = {
+                    let mut feed = lock(feed);
+                    feed.next(&mut piece)
+                } {
+                    let tracked = tracker.track(&piece, ticket.file);
+                    joining.put(ticket, tracked);
+                }
+            });
+        }
+    });
+    let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let joiner = joining
+        .state
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut read = joiner.finish();
+    read.totals.files = feed.files;
+    read.bytes = feed.bytes;
+    read.faults.merge(feed.faults);
+    read
+}
+
+/// What the names of a capture's rotated files have in common: numbers count for nothing in the
+/// file's name, and in folders that are nothing but a number, such as a day's.
+fn series(path: &str) -> String {
+    let mut parts: Vec<_> = path.split('/').collect();
+    let name = parts.pop().unwrap_or_default();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let folders = parts
+        .into_iter()
+        .map(|part| if is_number(part) { "#" } else { part });
+    let mut series: String = folders.flat_map(|part| [part, "/"]).collect();
+    for letter in name.chars() {
+        if !letter.is_ascii_digit() {
+            series.push(letter);
+        } else if !series.ends_with('#') {
+            series.push('#');
+        }
+    }
+    series
+}
+
+/// Where a piece belongs.
+#[derive(Debug, Clone)]
+struct Ticket {
+    /// Its place among all pieces.
+    number: u64,
+    file: u32,
+    /// Where it is the file's first: the file's [`series`].
+    begins: Option<String>,
+}
+
+/// Gives out pieces, in order.
+struct Feed<'a> {
+    plan: &'a Plan,
+    reading: &'a Reading,
+    progress: &'a AtomicU64,
+    queue: VecDeque<Found<'a>>,
+    open: Option<Open<'a>>,
+    next: u64,
+    files: u64,
+    bytes: u64,
+    faults: FaultTally,
+}
+
+struct Open<'a> {
+    file: u32,
+    begun: bool,
+    reader: Reader<Box<dyn Read + Send + 'a>>,
+}
+
+impl<'a> Feed<'a> {
+    fn new(
+        plan: &'a Plan,
+        found: Vec<Found<'a>>,
+        reading: &'a Reading,
+        progress: &'a AtomicU64,
+    ) -> Self {
+        Self {
+            plan,
+            reading,
+            progress,
+            queue: found.into(),
+            open: None,
+            next: 0,
+            files: 0,
+            bytes: 0,
+            faults: FaultTally::default(),
+        }
+    }
+
+    /// Fills `piece` with the next packets; where they belong.
+    fn next(&mut self, piece: &mut Piece) -> Option<Ticket> {
+        loop {
+            if self.open.is_none() {
+                let found = self.queue.pop_front()?;
+                self.open = self.opened(found);
+            }
+            let Some(open) = &mut self.open else { continue };
+            let mut faults = Vec::new();
+            let filled = open.reader.fill(piece, PIECE, &mut faults);
+            let file = open.file;
+            for fault in faults {
+                self.faults
+                    .add(file, fault.offset, fault.kind, fault.detail);
+            }
+            match filled {
+                Ok(true) => {
+                    let begins = !std::mem::replace(&mut open.begun, true);
+                    let series = begins.then(|| series(&self.plan.path(file).to_string_lossy()));
+                    self.next += 1;
+                    return Some(Ticket {
+                        number: self.next - 1,
+                        file,
+                        begins: series,
+                    });
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    let (at, kind) = (open.reader.bytes(), input::stream_fault(&error));
+                    self.faults.add(file, at, kind, error.to_string());
+                }
+            }
+            self.bytes += open.reader.bytes();
+            self.open = None;
+        }
+    }
+
+    fn opened(&mut self, found: Found<'a>) -> Option<Open<'a>> {
+        let file = found.file;
+        self.files += 1;
+        let source = match found.opened {
+            Some(source) => source,
+            None => match self.plan.open(file, &self.reading.open) {
+                Ok(opened) => Source::new(opened, self.progress),
+                Err(fault) => {
+                    self.faults.add(file, 0, fault.kind, fault.detail);
+                    return None;
+                }
+            },
+        };
+        if source.kind != input::Kind::Capture {
+            let detail = "expected the capture that was there before, found another file";
+            self.faults.add(file, 0, FaultKind::Unreadable, detail);
+            return None;
+        }
+        Some(Open {
+            file,
+            begun: false,
+            reader: Reader::new(source.into_reader()),
+        })
+    }
+}
+
+/// Joins what pieces add up to.
+struct Joining<'f> {
+    state: Mutex<Joiner<'f>>,
+    /// Told when pieces were joined.
+    moved: Condvar,
+    most_ready: usize,
+}
+
+struct Joiner<'f> {
+    next: u64,
+    /// Pieces that came before their turn.
+    ready: BTreeMap<u64, (Ticket, Tracked)>,
+    table: Table,
+    connections: usize,
+    series: Option<String>,
+    /// Time of the last packet.
+    last: Option<i64>,
+    finished: &'f mut (dyn Finished + Send),
+    read: CapturesRead,
+}
+
+impl Joining<'_> {
+    fn put(&self, ticket: Ticket, tracked: Tracked) {
+        let mut joiner = lock(&self.state);
+        while ticket.number != joiner.next && joiner.ready.len() >= self.most_ready {
+            joiner = self
+                .moved
+                .wait(joiner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        joiner.ready.insert(ticket.number, (ticket, tracked));
+        while let Some((ticket, tracked)) = {
+            let next = joiner.next;
+            joiner.ready.remove(&next)
+        } {
+            joiner.join(ticket, tracked);
+            joiner.next += 1;
+        }
+        self.moved.notify_all();
+    }
+}
+
+impl<'f> Joiner<'f> {
+    fn new(connections: usize, finished: &'f mut (dyn Finished + Send)) -> Self {
+        Self {
+            next: 0,
+            ready: BTreeMap::new(),
+            table: Table::new(connections),
+            connections,
+            series: None,
+            last: None,
+            finished,
+            read: CapturesRead::default(),
+        }
+    }
+
+    fn join(&mut self, ticket: Ticket, tracked: Tracked) {
+        if let Some(series) = ticket.begins {
+            let first = tracked.span.map(|(first, _)| first);
+            let follows = self
+                .last
+                .zip(first)
+                .is_none_or(|(last, first)| first >= last.saturating_sub(OVERLAP));
+            if self.series.as_ref() != Some(&series) || !follows {
+                self.end_capture();
+            }
+            self.series = Some(series);
+        }
+        if let Some((_, last)) = tracked.span {
+            self.last = Some(last);
+        }
+        if tracked.counts.counted > 0 {
+            self.read.flow_files.insert(ticket.file);
+        }
+        self.table.absorb(tracked, self.finished);
+    }
+
+    /// What follows is another capture.
+    fn end_capture(&mut self) {
+        if self.series.take().is_none() {
+            return;
+        }
+        self.last = None;
+        self.table.finish(self.finished);
+        let empty = Table::new(self.connections);
+        let seen = std::mem::replace(&mut self.table, empty).totals;
+        self.read.faults.merge(seen.faults);
+        self.read.totals.add(&CaptureTotals {
+            captures: 1,
+            packets: seen.packets.read,
+            packets_counted: seen.packets.counted,
+            packets_not_ip: seen.packets.not_ip,
+            packets_skipped: seen.packets.skipped,
+            connections: seen.ended,
+            connections_evicted: seen.evicted,
+            connections_tunnelled: seen.tunnelled,
+            lost_errors: seen.lost_errors,
+            ..CaptureTotals::default()
+        });
+    }
+
+    fn finish(mut self) -> CapturesRead {
+        self.end_capture();
+        self.read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_files_are_one_series_and_machines_are_not() {
+        let same = [
+            "/vm-1/2026/01/05/packetcapture_14_00_00_000.cap",
+            "/vm-1/2026/01/06/packetcapture_00_15_10_123.cap",
+        ];
+        assert_eq!(series(same[0]), series(same[1]));
+        assert_ne!(
+            series(same[0]),
+            series("/vm-2/2026/01/05/packetcapture_14_00_00_000.cap")
+        );
+        assert_eq!(series("ring_00001_2026.pcap"), "ring_#_#.pcap");
+    }
+}
