@@ -4,9 +4,12 @@ use crate::catalogue::Profile;
 use crate::environment::{Environment, ServiceTags};
 use crate::fault::KindTally;
 use crate::net::Timestamp;
-use crate::tally::{Coverage, Facts, Hours};
+use crate::tally::{CaptureTotals, Coverage, Facts, Hours};
 
-use super::model::{Basis, CoverageText, FaultSample, FaultText, Input, Reconciled, SubnetText};
+use super::model::{
+    Basis, CapturesText, CoverageText, FaultSample, FaultText, Input, PacketsText, Reconciled,
+    SubnetText,
+};
 use super::names;
 
 /// Length of the date in an RFC 3339 text.
@@ -79,7 +82,25 @@ pub(crate) fn input(facts: &Facts, file_name: &dyn Fn(u32) -> String) -> Input {
         coverage: coverage(&facts.coverage),
         coarsening: facts.coarsening,
         duplicates_kept: facts.duplicates_kept,
+        captures: captures(&read.captures),
     }
+}
+
+fn captures(read: &CaptureTotals) -> Option<CapturesText> {
+    (read.files > 0).then_some(CapturesText {
+        files: read.files,
+        captures: read.captures,
+        packets: PacketsText {
+            read: read.packets,
+            counted: read.packets_counted,
+            not_ip: read.packets_not_ip,
+            skipped: read.packets_skipped,
+        },
+        connections: read.connections,
+        connections_evicted: read.connections_evicted,
+        connections_tunnelled: read.connections_tunnelled,
+        lost_errors: read.lost_errors,
+    })
 }
 
 fn fault_samples(tally: &KindTally, file_name: &dyn Fn(u32) -> String) -> Vec<FaultSample> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::classify::{Classes, Scope};
 use crate::environment::Environment;
-use crate::net::Decision;
+use crate::net::{Decision, Outcome};
 use crate::tally::Group;
 
 use super::model::MatrixCell;
@@ -18,7 +18,8 @@ pub(crate) fn matrix(
     environment: &Environment,
 ) -> Vec<MatrixCell> {
     let mut cells: BTreeMap<(Scope, Scope), Vec<&Group>> = BTreeMap::new();
-    for group in groups {
+    let told = |group: &&Group| group.outcome != Some(Outcome::OneSided);
+    for group in groups.iter().filter(told) {
         let from = classes.class(group.source).scope;
         let to = classes.class(group.destination).scope;
         cells.entry((from, to)).or_default().push(group);

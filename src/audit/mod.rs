@@ -5,6 +5,7 @@
 
 mod basis;
 pub mod checks;
+mod joined;
 mod matching;
 mod matrix;
 pub mod model;

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::net::{Decision, Direction};
+use crate::net::{Decision, Direction, Outcome};
 
 /// Version of the report's shape: raised when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: &str = "nsgaudit/audit/1";
@@ -88,6 +88,40 @@ pub struct Input {
     pub coarsening: u8,
     /// Whether counts include duplicates, since there were too many records to remember.
     pub duplicates_kept: bool,
+    /// What was read of packet captures, where there were any.
+    pub captures: Option<CapturesText>,
+}
+
+/// What was read of packet captures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CapturesText {
+    /// Capture files.
+    pub files: u64,
+    /// Captures: rotated files that follow each other are one.
+    pub captures: u64,
+    /// Packets: read = counted + not IP + skipped.
+    pub packets: PacketsText,
+    /// Connections put together from them. A record each.
+    pub connections: u64,
+    /// Of these: ended early, since there were more at a time than `--max-connections`.
+    pub connections_evicted: u64,
+    /// Of these: taken out of a tunnel (VXLAN, GRE, Geneve, IP in IP).
+    pub connections_tunnelled: u64,
+    /// ICMP errors about connections that were not captured.
+    pub lost_errors: u64,
+}
+
+/// What became of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PacketsText {
+    /// Read.
+    pub read: u64,
+    /// In a connection, or an ICMP error about one.
+    pub counted: u64,
+    /// Sound, but no IP packets.
+    pub not_ip: u64,
+    /// Not decoded, each a fault.
+    pub skipped: u64,
 }
 
 /// What became of what was read.
@@ -207,8 +241,23 @@ pub struct Requirement {
     pub reason: String,
     /// What was allowed.
     pub allowed: Observed,
-    /// What was denied.
+    /// What was denied, or, of captured connections, not answered.
     pub denied: Observed,
+    /// What became of its captured connections; empty where none was captured.
+    pub packets: Vec<OutcomeCount>,
+}
+
+/// How many captured connections had an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OutcomeCount {
+    /// What became of them.
+    pub outcome: Outcome,
+    /// How many; of those that began before the capture, how many were seen.
+    pub connections: u64,
+    /// When the first began (RFC 3339).
+    pub first: String,
+    /// When the last began, or was last tried.
+    pub last: String,
 }
 
 /// Flows seen, duplicates and second observers taken out.
@@ -245,8 +294,10 @@ pub struct RuleCount {
     pub nsg: String,
     /// The holder's full ID as logged.
     pub nsg_id: String,
-    /// Rule name as logged.
+    /// Rule name as logged; empty where packets showed it.
     pub rule: String,
+    /// Where packets showed it: what became of the connections.
+    pub outcome: Option<Outcome>,
     /// Flows (attempts) it decided.
     pub flows: u64,
 }
@@ -333,6 +384,8 @@ pub enum TrafficClass {
     RightlyBlocked,
     /// The platform's own: DNS, metadata, health probes.
     Platform,
+    /// Captured in one direction only, so that what became of it is not known; no requirement needs it.
+    OneSided,
     /// Touches no audited subnet.
     Other,
 }
@@ -358,6 +411,8 @@ pub struct TrafficGroup {
     pub nsg: String,
     /// Rule as logged.
     pub rule: String,
+    /// What became of captured connections; absent of logged flows.
+    pub outcome: Option<Outcome>,
     /// How it is classed.
     pub class: TrafficClass,
     /// The rows that it matches, most specific first.

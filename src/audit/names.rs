@@ -11,6 +11,8 @@ use crate::net::prefix::{Family, address};
 use crate::net::{PrefixSet, Protocol, Timestamp};
 use crate::tally::{Port, RuleName};
 
+use super::model::RuleCount;
+
 /// Most prefixes that a text lists of one set; the rest is counted.
 const PREFIXES_LISTED: usize = 8;
 /// `aclID` of what the platform decided without any NSG.
@@ -173,6 +175,14 @@ pub(crate) fn holder(rule: &RuleName) -> &str {
 /// Whether the platform decided, with no NSG's rule.
 pub(crate) fn is_platform_rule(rule: &RuleName) -> bool {
     rule.acl == PLATFORM_ACL || rule.rule.eq_ignore_ascii_case("PlatformRule")
+}
+
+/// Who decided, in words: a rule, or what packets show.
+pub(crate) fn decider(rule: &RuleCount) -> String {
+    match rule.outcome {
+        Some(outcome) => format!("no rule that was logged (packets: {})", outcome.name()),
+        None => rule_words(&rule.nsg, &rule.rule),
+    }
 }
 
 /// A rule in words: what to open to change it.

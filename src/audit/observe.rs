@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::classify::ClassId;
 use crate::environment::ServiceTags;
 use crate::flowlog::LogKind;
-use crate::net::{Decision, Direction, Protocol, Timestamp};
+use crate::net::{Decision, Direction, Outcome, Protocol, Timestamp};
 use crate::tally::{Facts, Group, Port, RuleName, Sample};
 
-use super::model::{Observed, RuleCount, SampleText, TimelineText};
+use super::model::{Observed, OutcomeCount, RuleCount, SampleText, TimelineText};
 use super::names;
 
 /// Most tuples that are shown of one number.
@@ -202,27 +202,47 @@ impl Presenter<'_> {
 
     /// The deciding rules, most flows first.
     pub(crate) fn rules(&self, groups: &[&Group]) -> Vec<RuleCount> {
-        let mut by_rule: BTreeMap<usize, Vec<&Group>> = BTreeMap::new();
+        let mut by_rule: BTreeMap<(usize, Option<Outcome>), Vec<&Group>> = BTreeMap::new();
         for &group in groups {
-            by_rule.entry(group.rule).or_default().push(group);
+            let decider = (group.rule, group.outcome);
+            by_rule.entry(decider).or_default().push(group);
         }
         let mut rules: Vec<_> = by_rule
             .into_iter()
-            .map(|(rule, groups)| {
+            .map(|((rule, outcome), groups)| {
                 let name = self.rule(rule);
                 RuleCount {
                     nsg: names::holder(&name).to_owned(),
                     flows: count(groups).flows,
                     nsg_id: name.acl,
                     rule: name.rule,
+                    outcome,
                 }
             })
             .collect();
         rules.sort_by(|a, b| {
             let order = b.flows.cmp(&a.flows);
-            order.then_with(|| (&a.nsg_id, &a.rule).cmp(&(&b.nsg_id, &b.rule)))
+            let name = |rule: &RuleCount| (rule.nsg_id.clone(), rule.rule.clone(), rule.outcome);
+            order.then_with(|| name(a).cmp(&name(b)))
         });
         rules
+    }
+
+    /// What became of captured connections, in the order of the outcomes.
+    pub(crate) fn outcomes(groups: &[&Group]) -> Vec<OutcomeCount> {
+        let of = |outcome: Outcome| -> Option<OutcomeCount> {
+            let those = groups.iter().filter(|group| group.outcome == Some(outcome));
+            let first = those.clone().map(|group| group.totals.first).min()?;
+            let last = those.clone().map(|group| group.totals.last).max()?;
+            let counted = count(those.copied());
+            Some(OutcomeCount {
+                outcome,
+                connections: counted.flows.max(counted.counters[0]),
+                first: names::time(first),
+                last: names::time(last),
+            })
+        };
+        Outcome::ALL.into_iter().filter_map(of).collect()
     }
 
     /// The rule of an index.

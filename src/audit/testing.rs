@@ -6,7 +6,7 @@ use crate::catalogue::{AddressTerm, Condition, KnownPeers, Profile, Row};
 use crate::classify::{Class, ClassId, Classes, Membership, Scope};
 use crate::environment::{Environment, Subnet};
 use crate::flowlog::LogKind;
-use crate::net::{Decision, Direction, PortSet, PrefixSet, Protocol};
+use crate::net::{Decision, Direction, Outcome, PortSet, PrefixSet, Protocol};
 use crate::tally::{Facts, Group, Port, RuleName, Sample, Timeline, Totals};
 
 pub(crate) const APIM: ClassId = ClassId(0);
@@ -252,6 +252,14 @@ impl GroupBuilder {
         self
     }
 
+    pub(crate) fn captured(mut self, outcome: Outcome) -> Self {
+        self.0.kind = LogKind::Capture;
+        self.0.outcome = Some(outcome);
+        self.0.decision = outcome.decision().unwrap_or(Decision::Allow);
+        self.0.rule = 2;
+        self
+    }
+
     pub(crate) fn kind(mut self, kind: LogKind) -> Self {
         self.0.kind = kind;
         self
@@ -317,7 +325,11 @@ pub(crate) fn facts(groups: Vec<GroupBuilder>) -> Facts {
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     Facts {
         classes: classes(),
-        rules: vec![rule("UserRule_Allow"), rule("UserRule_Deny")],
+        rules: vec![
+            rule("UserRule_Allow"),
+            rule("UserRule_Deny"),
+            RuleName::default(),
+        ],
         groups,
         bucket_minutes: 1,
         window,

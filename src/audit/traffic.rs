@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::classify::{ClassId, Scope};
-use crate::net::{Decision, Direction};
+use crate::net::{Decision, Direction, Outcome};
 use crate::tally::{Group, Port};
 
 use super::matching::{Match, Matcher, is_judged_on};
@@ -141,6 +141,7 @@ fn class(
     let perhaps = !judged.possible.is_empty();
     match group.decision {
         Decision::Allow if !judged.needed.is_empty() => TrafficClass::Needed,
+        Decision::Allow if group.outcome == Some(Outcome::OneSided) => TrafficClass::OneSided,
         Decision::Allow if perhaps => TrafficClass::Undetermined,
         Decision::Allow => TrafficClass::OpenUnneeded,
         Decision::Deny => {
@@ -179,7 +180,7 @@ pub(crate) fn present(
 fn sort_key(group: &TrafficGroup) -> impl Ord + '_ {
     let ends = (&group.source, &group.destination, &group.protocol);
     let observer = (group.port, group.direction, group.decision, &group.log);
-    let rule = (&group.nsg, &group.rule);
+    let rule = (&group.nsg, &group.rule, group.outcome);
     let counts = (&group.first, &group.last, group.tuples, group.bytes_forward);
     (ends, observer, rule, counts)
 }
@@ -210,6 +211,7 @@ fn present_one(
         log: group.kind.name().to_owned(),
         nsg: names::holder(&rule).to_owned(),
         rule: rule.rule,
+        outcome: group.outcome,
         class: judged.class,
         rows: rows
             .iter()

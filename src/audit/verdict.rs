@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classify::ClassId;
 use crate::flowlog::LogKind;
-use crate::net::Decision;
+use crate::net::{Decision, Outcome};
 use crate::tally::{Group, Port};
 
+use super::joined::{is_dropped_behind, is_same_conversation};
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
-use super::model::{Observed, Requirement, Verdict};
+use super::model::{Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
 use super::observe::{Presenter, count};
 use super::requirements::{Bound, Requirements, Standing, to_settle};
@@ -30,6 +31,19 @@ pub(crate) struct Decided<'a> {
     pub(crate) unanswered: bool,
     /// Anyone on the internet may call by the row, so that some denials may be meant.
     pub(crate) open_row: bool,
+    /// Where only packets, and no log, show that it is blocked.
+    pub(crate) by_packets: Option<ByPackets>,
+    /// Where nothing else was seen of it: connections that were refused.
+    pub(crate) refused: Option<Observed>,
+}
+
+/// What packets show of a requirement that is blocked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByPackets {
+    /// What became of most of its connections.
+    pub(crate) outcome: Outcome,
+    /// Logs allow it all the same.
+    pub(crate) behind: bool,
 }
 
 /// The flows of one requirement.
@@ -41,6 +55,12 @@ struct Evidence<'a> {
     beside: Vec<&'a Group>,
     /// Perhaps the requirement's: its addresses are not known.
     perhaps: Vec<&'a Group>,
+    /// Captured: a host was reached, and refused.
+    refused: Vec<&'a Group>,
+    /// Captured in one direction only.
+    one_sided: Vec<&'a Group>,
+    /// Allowed by logs, while packets show that nobody answers: what drops them is behind the NSG.
+    behind: Vec<&'a Group>,
 }
 
 /// What judging asks of the run.
@@ -68,6 +88,10 @@ impl<'a> Judge<'a> {
             for &index in &traffic.possible {
                 evidence[index].perhaps.push(traffic.group);
             }
+        }
+        let minutes = self.presenter.facts.bucket_minutes;
+        for evidence in &mut evidence {
+            evidence.set_behind_apart(minutes);
         }
         let begins = kinds_with_begins(judged);
         let mut decided: Vec<_> = self
@@ -107,25 +131,32 @@ impl<'a> Judge<'a> {
         begins: &BTreeSet<LogKind>,
         logged: bool,
     ) -> Decided<'a> {
-        let allowed = self.presenter.observed(&evidence.allowed);
+        let let_through = [&evidence.allowed[..], &evidence.behind].concat();
+        let allowed = self.presenter.observed(&let_through);
         let denied = self.presenter.observed(&evidence.denied);
+        let refused = self.presenter.observed(&evidence.refused);
         let course = Course::of(evidence, begins);
         let unanswered = evidence.denied.is_empty() && is_unanswered(&allowed);
         let verdict = match bound.standing {
             Standing::NotApplicable => Verdict::NotApplicable,
             _ => course.verdict(evidence),
         };
+        let by_packets = evidence.by_packets();
         let mut reason = match verdict {
-            Verdict::Blocked => blocked(&denied, &allowed, &course),
+            Verdict::Blocked => match by_packets {
+                Some(outcome) => self.silent(evidence, outcome, &course),
+                None => blocked(&denied, &allowed, &course),
+            },
             Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
-            Verdict::Unproven => self.unproven(logged, bound),
+            Verdict::Unproven if evidence.refused.is_empty() => self.unproven(logged, bound),
+            Verdict::Unproven => vec![refusal(&refused)],
             Verdict::Satisfied => satisfied(&allowed, unanswered),
             Verdict::NotApplicable => vec![format!(
                 "Its condition does not hold here: {}.",
                 bound.row.condition.text
             )],
         };
-        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) {
+        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) && by_packets.is_none() {
             reason.extend(denial_caveats(bound, evidence));
         }
         if verdict != Verdict::NotApplicable {
@@ -134,13 +165,21 @@ impl<'a> Judge<'a> {
                 reason.push(to_settle(&bound.row.condition, self.matcher.environment));
             }
         }
-        let requirement = self.requirement(bound, verdict, reason.join(" "), allowed, denied);
+        let packets = Presenter::outcomes(&evidence.all());
+        let reason = reason.join(" ");
+        let requirement = self.requirement(bound, verdict, reason, [allowed, denied], packets);
+        let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
             requirement,
             repaired: verdict == Verdict::PartlyBlocked && course.is_repaired(),
             unanswered: verdict == Verdict::Satisfied && unanswered,
             open_row: is_open_to_the_internet(bound),
+            by_packets: by_packets.map(|outcome| ByPackets {
+                outcome,
+                behind: !evidence.behind.is_empty(),
+            }),
+            refused: is_refused.then_some(refused),
         }
     }
 
@@ -149,8 +188,8 @@ impl<'a> Judge<'a> {
         bound: &Bound<'_>,
         verdict: Verdict,
         reason: String,
-        allowed: Observed,
-        denied: Observed,
+        [allowed, denied]: [Observed; 2],
+        packets: Vec<OutcomeCount>,
     ) -> Requirement {
         let row = bound.row;
         Requirement {
@@ -172,13 +211,41 @@ impl<'a> Judge<'a> {
             reason,
             allowed,
             denied,
+            packets,
         }
+    }
+
+    /// Blocked, as packets alone show.
+    fn silent(&self, evidence: &Evidence<'_>, outcome: Outcome, course: &Course) -> Vec<String> {
+        let tried = count(evidence.captured()).flows;
+        let denied = count(evidence.denied.iter().copied()).flows;
+        let since = names::time(course.first_denied);
+        let before = match course.began {
+            Some(began) => format!("last answered {}", names::time(began)),
+            None => "never seen answered".to_owned(),
+        };
+        let mut reason = vec![format!(
+            "Packets: {} tried, {denied} {} since {since}; {before}.",
+            names::count(tried, "connection"),
+            outcome.name()
+        )];
+        if evidence.behind.is_empty() {
+            reason.push(outcome.advice().to_owned());
+        } else {
+            let logs = self.presenter.observed(&evidence.behind);
+            reason.push(format!(
+                "The logs say that it is allowed, by {}: what drops it is behind the NSG: a route, \
+                 a firewall or the host.",
+                deciders(&logs, "flow")
+            ));
+        }
+        reason
     }
 
     fn partly_blocked(&self, denied: &Observed, course: &Course) -> Vec<String> {
         let mut reason = vec![format!(
             "Denied by {} since {}, and allowed as well.",
-            deciders(denied),
+            deciders(denied, "attempt"),
             names::time(course.first_denied)
         )];
         let last = names::time(course.last_denied);
@@ -244,12 +311,57 @@ impl<'a> Judge<'a> {
 
 impl<'a> Evidence<'a> {
     fn add(&mut self, group: &'a Group, looked_at: bool) {
-        let list = match group.decision {
+        let list = match (group.decision, group.outcome) {
             _ if !looked_at => &mut self.beside,
-            Decision::Allow => &mut self.allowed,
-            Decision::Deny => &mut self.denied,
+            (_, Some(Outcome::Refused)) => &mut self.refused,
+            (_, Some(Outcome::OneSided)) => &mut self.one_sided,
+            (Decision::Allow, _) => &mut self.allowed,
+            (Decision::Deny, _) => &mut self.denied,
         };
         list.push(group);
+    }
+
+    /// Sets apart what logs allow and packets show to be dropped all the same.
+    fn set_behind_apart(&mut self, minutes: i64) {
+        let allowed = std::mem::take(&mut self.allowed);
+        let (behind, allowed) = allowed.iter().copied().partition(|group| {
+            let mut silent = self.denied.iter();
+            silent.any(|silent| {
+                is_dropped_behind(group, silent, minutes)
+                    && !self.denied.iter().any(|other| denies_too(other, silent))
+                    && !allowed.iter().any(|other| answers_since(other, silent))
+            })
+        });
+        (self.behind, self.allowed) = (behind, allowed);
+    }
+
+    /// Where all that was denied was so by packets alone: most connections' outcome.
+    fn by_packets(&self) -> Option<Outcome> {
+        if self.denied.iter().any(|group| group.outcome.is_none()) {
+            return None;
+        }
+        let outcomes = Presenter::outcomes(&self.denied);
+        let most = outcomes
+            .iter()
+            .max_by_key(|of| (of.connections, of.outcome))?;
+        Some(most.outcome)
+    }
+
+    /// What was captured of it and tells something.
+    fn captured(&self) -> impl Iterator<Item = &'a Group> {
+        let lists = [&self.allowed, &self.denied, &self.refused];
+        let groups = lists.into_iter().flatten().copied();
+        groups.filter(|group| group.outcome.is_some())
+    }
+
+    fn all(&self) -> Vec<&'a Group> {
+        [
+            &self.allowed[..],
+            &self.denied,
+            &self.refused,
+            &self.one_sided,
+        ]
+        .concat()
     }
 }
 
@@ -354,17 +466,45 @@ impl Course {
     }
 }
 
-/// The rules that denied, in words.
-fn deciders(denied: &Observed) -> String {
-    let rules: Vec<_> = denied
-        .rules
-        .iter()
-        .map(|rule| names::rule_words(&rule.nsg, &rule.rule))
-        .collect();
+/// Whether a log denies what packets show to be dropped: then an NSG does it.
+fn denies_too(logged: &Group, silent: &Group) -> bool {
+    let (ours, theirs) = (&logged.totals, &silent.totals);
+    logged.outcome.is_none()
+        && is_same_conversation(logged, silent)
+        && ours.last >= theirs.first
+        && ours.first <= theirs.last
+}
+
+/// Whether packets show that a conversation was answered after it had been dropped.
+fn answers_since(answered: &Group, silent: &Group) -> bool {
+    answered.outcome.is_some()
+        && is_same_conversation(answered, silent)
+        && answered
+            .totals
+            .last_begin
+            .is_some_and(|began| began > silent.totals.last)
+}
+
+/// The rules that decided, in words, and how many attempts (or flows).
+fn deciders(decided: &Observed, what: &str) -> String {
+    let rules: Vec<_> = decided.rules.iter().map(names::decider).collect();
     format!(
         "{} ({})",
         names::first_few(&rules, LISTED),
-        names::count(denied.flows, "attempt")
+        names::count(decided.flows, what)
+    )
+}
+
+/// Only refused: neither blocked nor seen to work.
+fn refusal(refused: &Observed) -> String {
+    let times = match (&refused.first, &refused.last) {
+        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        _ => String::new(),
+    };
+    format!(
+        "Packets: {} refused{times}, none answered. {}",
+        names::count(refused.flows, "connection"),
+        Outcome::Refused.advice()
     )
 }
 
@@ -379,7 +519,7 @@ fn blocked(denied: &Observed, allowed: &Observed, course: &Course) -> Vec<String
     };
     vec![format!(
         "Denied by {} since {since}; {before}.",
-        deciders(denied)
+        deciders(denied, "attempt")
     )]
 }
 
@@ -421,9 +561,17 @@ fn denial_caveats(bound: &Bound<'_>, evidence: &Evidence<'_>) -> Vec<String> {
     caveats
 }
 
-/// What was seen beside the evidence: other protocols, and traffic of unknown addresses.
+/// What was seen beside the evidence: other protocols, traffic of unknown addresses, and packets that
+/// tell nothing.
 fn beside(evidence: &Evidence<'_>) -> Vec<String> {
     let mut notes = Vec::new();
+    let one_sided = count(evidence.one_sided.iter().copied()).flows;
+    if one_sided > 0 {
+        notes.push(format!(
+            "{} captured in one direction only: what became of them is not known.",
+            names::count(one_sided, "connection")
+        ));
+    }
     for (decision, word) in [(Decision::Allow, "allowed"), (Decision::Deny, "denied")] {
         let of = |list: &[&Group]| {
             let those = list.iter().filter(|group| group.decision == decision);

@@ -122,7 +122,10 @@ impl<'a> Judged<'a> {
             && ![Event::Syn, Event::SynAck, Event::Ack, Event::Fin]
                 .into_iter()
                 .any(has);
-        if has(Event::Reset) && !history.is_before(side, Event::Fin, Event::Reset) {
+        // A reset after both sides have closed changes nothing.
+        let closed =
+            history.has(peer, Event::Fin) && history.is_before(side, Event::Fin, Event::Reset);
+        if has(Event::Reset) && !closed {
             // A reset of what nobody has begun changes nothing.
             if alone {
                 Endpoint::Inactive

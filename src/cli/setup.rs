@@ -302,7 +302,10 @@ pub(super) fn read(
             facts,
         });
     }
-    let (assumed, mut assumptions) = environment::assume(&gathered.coverage.interfaces);
+    let (assumed, mut assumptions) = environment::assume(
+        &gathered.coverage.interfaces,
+        &gathered.coverage.captured_hosts,
+    );
     let environment = stated.environment.over(assumed);
     assumptions.extend(stated.remarks);
     let partition = Partition::new(&environment, true, &terms, &basis.tags).map_err(too_many)?;

@@ -29,8 +29,16 @@ type Logged<'a> = [(IpAddr, &'a Interface)];
 /// addresses fall into halves that were logged under different targets: a subnet has one NSG, so
 /// two NSGs without a common interface are two subnets. Blocks never overlap, and each logged
 /// address lies in exactly one.
-pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String>) {
-    let logged = logged(interfaces);
+///
+/// Private addresses that captured connections have count as own addresses too, logged under nothing.
+pub fn assume(
+    interfaces: &BTreeMap<Mac, Interface>,
+    captured: &BTreeSet<IpAddr>,
+) -> (Environment, Vec<String>) {
+    let nothing = Interface::default();
+    let mut logged = logged(interfaces);
+    logged.extend(captured.iter().map(|&address| (address, &nothing)));
+    logged.sort_by_key(|&(address, _)| address);
     let mut prefixes: Vec<IpNet> = Vec::new();
     let mut dropped = 0;
     for inside in logged.chunk_by(|&(one, _), &(next, _)| widest(one) == widest(next)) {
@@ -42,7 +50,7 @@ pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String
         dropped += prefixes.len().saturating_sub(MOST_ASSUMED);
         prefixes.truncate(MOST_ASSUMED);
     }
-    let remarks = sentences(&prefixes, interfaces.len(), dropped);
+    let remarks = sentences(&prefixes, interfaces.len(), captured.len(), dropped);
     let mut subnets: Vec<_> = prefixes.iter().map(|&prefix| subnet(prefix)).collect();
     subnets.sort();
     let environment = Environment {
@@ -55,15 +63,13 @@ pub fn assume(interfaces: &BTreeMap<Mac, Interface>) -> (Environment, Vec<String
 }
 
 fn logged(interfaces: &BTreeMap<Mac, Interface>) -> Vec<(IpAddr, &Interface)> {
-    let mut logged: Vec<_> = interfaces
+    interfaces
         .values()
         .flat_map(|interface| {
             let addresses = interface.addresses.iter();
             addresses.map(move |&address| (address, interface))
         })
-        .collect();
-    logged.sort_unstable_by_key(|&(address, _)| address);
-    logged
+        .collect()
 }
 
 fn widest(address: IpAddr) -> IpNet {
@@ -129,7 +135,12 @@ fn subnet(prefix: IpNet) -> Subnet {
     }
 }
 
-fn sentences(prefixes: &[IpNet], interfaces: usize, dropped: usize) -> Vec<String> {
+fn sentences(
+    prefixes: &[IpNet],
+    interfaces: usize,
+    captured: usize,
+    dropped: usize,
+) -> Vec<String> {
     let how = "state the network: `nsgaudit init LOGS > nsgaudit.toml`, and correct what it says";
     if prefixes.is_empty() {
         return vec![format!(
@@ -138,12 +149,22 @@ fn sentences(prefixes: &[IpNet], interfaces: usize, dropped: usize) -> Vec<Strin
         )];
     }
     let texts: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
+    let mut around = Vec::new();
+    if interfaces > 0 {
+        let plural = if interfaces == 1 { "" } else { "s" };
+        around.push(format!(
+            "the addresses of {interfaces} logged interface{plural}"
+        ));
+    }
+    if captured > 0 {
+        let plural = if captured == 1 { "" } else { "es" };
+        around.push(format!("{captured} private address{plural} in captures"));
+    }
     let mut said = vec![
         format!(
-            "no environment is given: the audited subnets are assumed to be {}, around the \
-             addresses of {interfaces} logged interface{}; {how}",
+            "no environment is given: the audited subnets are assumed to be {}, around {}; {how}",
             list(&texts),
-            if interfaces == 1 { "" } else { "s" }
+            around.join(" and ")
         ),
         "subnets without a logged interface, roles, peers, on-premises space and the access \
          endpoint are not known; the tag VirtualNetwork is assumed to be all private address space"
@@ -185,7 +206,7 @@ mod tests {
     }
 
     fn names(logged: &[(&str, &str)]) -> Vec<String> {
-        let (environment, _) = assume(&interfaces(logged));
+        let (environment, _) = assume(&interfaces(logged), &BTreeSet::new());
         environment
             .subnets
             .into_iter()
@@ -244,11 +265,11 @@ mod tests {
 
     #[test]
     fn what_is_assumed_is_said() {
-        let (_, said) = assume(&interfaces(&[("10.20.0.4", "A")]));
+        let (_, said) = assume(&interfaces(&[("10.20.0.4", "A")]), &BTreeSet::new());
         assert!(said[0].contains("10.20.0.0/24, around the addresses of 1 logged interface;"));
         assert!(said[0].contains("nsgaudit init LOGS > nsgaudit.toml"));
         assert!(said[1].contains("private address space"));
-        let (environment, said) = assume(&BTreeMap::new());
+        let (environment, said) = assume(&BTreeMap::new(), &BTreeSet::new());
         assert!(environment.subnets.is_empty() && environment.all_private);
         assert!(said[0].contains("no subnet is assumed"));
     }
@@ -268,7 +289,7 @@ mod tests {
                     ..Interface::default()
                 });
             }
-            let (environment, _) = assume(&interfaces);
+            let (environment, _) = assume(&interfaces, &BTreeSet::new());
             for address in interfaces.values().flat_map(|interface| &interface.addresses) {
                 let holding = environment.subnets.iter().filter(|subnet| subnet.prefixes.contains(*address));
                 prop_assert_eq!(holding.count(), 1);

@@ -1,6 +1,6 @@
 //! The finished tally of a run: what was observed, in a total order, ready to be judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::classify::{ClassId, Classes};
@@ -206,6 +206,8 @@ pub struct Coverage {
     pub mixed_files: BTreeMap<u32, Vec<LogKind>>,
     /// How many files hold several kinds.
     pub mixed_file_count: u64,
+    /// Local addresses of captured connections, where the environment is assumed: the smallest 4,096.
+    pub captured_hosts: BTreeSet<IpAddr>,
 }
 
 /// What was read and what became of it. All sums reconcile.
@@ -335,7 +337,7 @@ mod tests {
         assert_eq!(Target::of("/x/Nsg-app-1"), Target::of("/X/NSG-APP-1"));
         assert_eq!(Target::of("nsg-ä"), Target::of("NSG-Ä"));
         let names = ["", "A", "A\0", "NSG-APP-1", "NSG-APP-2", "NSG-APP-11"];
-        let targets: std::collections::BTreeSet<_> = names.into_iter().map(Target::of).collect();
+        let targets: BTreeSet<_> = names.into_iter().map(Target::of).collect();
         assert_eq!(targets.len(), names.len());
     }
 

@@ -88,6 +88,7 @@ impl Shared<'_> {
             backward_file_count: findings.backward_count,
             mixed_files: findings.mixed,
             mixed_file_count: findings.mixed_count,
+            captured_hosts: std::mem::take(&mut parts.hosts),
             ..std::mem::take(&mut parts.interfaces).finish()
         };
         Gathered {

@@ -1,5 +1,6 @@
 //! A worker: takes whole records from a decoder, classes their tuples and counts them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
@@ -17,6 +18,8 @@ use crate::flowlog::scan::UNCLOSED;
 use crate::flowlog::{RecordBatch, Sink, Tuple};
 use crate::net::{Direction, Timestamp};
 
+/// Most local ends of captured connections that are remembered: the smallest.
+const MOST_HOSTS: usize = 4_096;
 /// Tuples whose places are looked up before any is counted.
 const BATCH: usize = 32;
 
@@ -42,6 +45,7 @@ pub(super) struct Parts {
     pub(super) duplicates: Groups,
     pub(super) interfaces: Interfaces,
     pub(super) blocks: BlocksV6,
+    pub(super) hosts: BTreeSet<IpAddr>,
     pub(super) read: ReadTotals,
     pub(super) faults: FaultTally,
 }
@@ -93,6 +97,7 @@ impl<'a> Shared<'a> {
                 duplicates: Groups::new(limits.groups, ports.clone()),
                 interfaces: Interfaces::default(),
                 blocks: BlocksV6::default(),
+                hosts: BTreeSet::new(),
                 read: ReadTotals::default(),
                 faults: FaultTally::default(),
             }),
@@ -150,6 +155,8 @@ pub struct Worker<'a> {
     kept: Vec<bool>,
     interfaces: Interfaces,
     blocks: BlocksV6,
+    /// Local ends of captured connections.
+    hosts: BTreeSet<IpAddr>,
     faults: FaultTally,
     read: ReadTotals,
     file: FileNotes,
@@ -203,6 +210,7 @@ impl<'a> Worker<'a> {
             kept: Vec::new(),
             interfaces: Interfaces::default(),
             blocks: BlocksV6::default(),
+            hosts: BTreeSet::new(),
             faults: FaultTally::default(),
             read: ReadTotals::default(),
             file: FileNotes::default(),
@@ -239,6 +247,8 @@ impl<'a> Worker<'a> {
         }
         parts.interfaces.merge(self.interfaces);
         parts.blocks.merge(&self.blocks);
+        // One worker counts all that is captured.
+        parts.hosts.extend(self.hosts);
         parts.faults.merge(self.faults);
         add_read(&mut parts.read, &self.read);
     }
@@ -381,6 +391,14 @@ impl<'a> Worker<'a> {
             *last = Some((tuple.group, own));
             if let Some(mac) = batch.groups[tuple.group as usize].mac {
                 self.interfaces.address(mac, own.address());
+            } else if self.shared.partition.assumed
+                && batch.connections > 0
+                && self.shared.is_local(own.address())
+            {
+                self.hosts.insert(own.address());
+                if self.hosts.len() > MOST_HOSTS {
+                    self.hosts.pop_last();
+                }
             }
         }
     }

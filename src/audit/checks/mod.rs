@@ -1,5 +1,6 @@
 //! The checks: one table, one text each, and what they find.
 
+mod captures;
 mod evidence;
 mod open;
 mod ports;
@@ -68,6 +69,18 @@ pub static CHECKS: &[Check] = &[
         "required traffic is allowed, but nothing came back"
     ),
     check!(
+        "NSG105",
+        "dropped-behind-nsg",
+        High,
+        "logs say that it is allowed, packets show that nobody answers"
+    ),
+    check!(
+        "NSG106",
+        "required-refused",
+        High,
+        "required traffic reaches a host, which refuses it"
+    ),
+    check!(
         "NSG201",
         "open-from-internet",
         High,
@@ -132,6 +145,24 @@ pub static CHECKS: &[Check] = &[
         "log-filtered",
         Low,
         "a log that seems to leave record types out on purpose"
+    ),
+    check!(
+        "NSG908",
+        "logs-and-packets-disagree",
+        Medium,
+        "logs say that it is denied, packets show that it is answered"
+    ),
+    check!(
+        "NSG909",
+        "one-sided-capture",
+        Low,
+        "a capture has one direction of connections only"
+    ),
+    check!(
+        "NSG910",
+        "connections-evicted",
+        Low,
+        "more connections at a time than are kept"
     ),
 ];
 
@@ -219,6 +250,7 @@ impl Findings<'_> {
         self.required(&mut findings);
         self.open(&mut findings);
         self.evidence(&mut findings);
+        self.captures(&mut findings);
         findings.sort_by(|a, b| {
             let order = b
                 .severity

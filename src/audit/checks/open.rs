@@ -98,11 +98,7 @@ impl Findings<'_> {
         let beyond = self.beyond(judged);
         let evidence = self.presenter.observed(&groups);
         let platform = self.only_the_platform(&groups);
-        let rules: Vec<_> = evidence
-            .rules
-            .iter()
-            .map(|rule| names::rule_words(&rule.nsg, &rule.rule))
-            .collect();
+        let rules: Vec<_> = evidence.rules.iter().map(names::decider).collect();
         let mut details = vec![format!(
             "{} allowed by {}.",
             names::count(evidence.flows, "flow"),

@@ -7,7 +7,7 @@ use super::super::names;
 use super::super::requirements::Standing;
 use super::super::verdict::Decided;
 use super::{Findings, finding, some};
-use crate::net::Direction;
+use crate::net::{Direction, Outcome};
 
 impl Findings<'_> {
     /// What blocks required traffic, what leaves it unproven, what does not answer.
@@ -17,6 +17,7 @@ impl Findings<'_> {
             match decided.requirement.verdict {
                 Verdict::Blocked => findings.push(blocked(decided, "NSG101")),
                 Verdict::PartlyBlocked => findings.push(blocked(decided, "NSG102")),
+                Verdict::Unproven if decided.refused.is_some() => findings.push(refused(decided)),
                 Verdict::Unproven if !decided.requirement.advice => {
                     unproven
                         .entry(decided.bound.order)
@@ -96,8 +97,13 @@ fn consequence(decided: &Decided<'_>) -> Option<String> {
 }
 
 fn remedy(decided: &Decided<'_>) -> Option<String> {
-    if decided.repaired {
+    if decided.repaired || decided.by_packets.is_some_and(|packets| packets.behind) {
         return None;
+    }
+    if let Some(packets) = decided.by_packets
+        && packets.outcome != Outcome::Unanswered
+    {
+        return Some(packets.outcome.advice().to_owned());
     }
     let requirement = &decided.requirement;
     let peers = match requirement.direction {
@@ -106,11 +112,16 @@ fn remedy(decided: &Decided<'_>) -> Option<String> {
     };
     let known = known(decided);
     let before = match requirement.denied.rules.first() {
-        Some(rule) => format!(" before {}", names::rule_words(&rule.nsg, &rule.rule)),
-        None => String::new(),
+        Some(rule) if rule.outcome.is_none() => format!(" before {}", names::decider(rule)),
+        _ => String::new(),
+    };
+    let verb = if decided.by_packets.is_some() {
+        "See that the NSGs allow"
+    } else {
+        "Allow"
     };
     Some(format!(
-        "Allow {} {} {} {peers}{known}{before}.",
+        "{verb} {} {} {} {peers}{known}{before}.",
         requirement.direction,
         requirement.protocol.replace("any", "TCP (and UDP)"),
         ports(decided)
@@ -138,6 +149,15 @@ fn unanswered(decided: &Decided<'_>) -> Finding {
             .to_owned(),
     );
     finding.evidence = some(&decided.requirement.allowed);
+    finding
+}
+
+fn refused(decided: &Decided<'_>) -> Finding {
+    let mut finding = of_requirement("NSG106", decided, "is refused by the host");
+    if decided.requirement.advice {
+        finding.severity = Severity::Low;
+    }
+    finding.evidence.clone_from(&decided.refused);
     finding
 }
 

@@ -5,7 +5,7 @@ use super::number::{bytes, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
 use super::{left_out, shown};
-use crate::audit::{Audit, FaultText, Input, Reconciled, Verdict};
+use crate::audit::{Audit, CapturesText, FaultText, Input, Reconciled, Verdict};
 
 /// Samples of a kind of fault, unless all are asked for.
 const SAMPLES: usize = 2;
@@ -55,7 +55,12 @@ fn read(page: &mut Page, input: &Input) {
         bytes(input.bytes)
     );
     page.entry("files", &Text::new().plain(&files));
-    coverage(page, input);
+    if let Some(read) = &input.captures {
+        captures(page, read);
+    }
+    if input.coverage.interfaces > 0 || input.captures.is_none() {
+        coverage(page, input);
+    }
     if input.duplicates_kept {
         let text = "too many records to remember: counts may include records that were read twice";
         page.entry("note", &Text::toned(Tone::Doubtful, text));
@@ -81,6 +86,34 @@ fn unreconciled(page: &mut Page, name: &str, counts: Reconciled) {
     if sum != u128::from(counts.read) {
         let text = format!("{name} do not add up to what was read: please report this");
         page.entry("BUG", &Text::toned(Tone::Bad, &text));
+    }
+}
+
+/// Packets: read = counted + not IP + skipped.
+fn captures(page: &mut Page, read: &CapturesText) {
+    let packets = &read.packets;
+    let mut text = format!(
+        "{} read = {} counted + {} not IP + {} skipped; {}",
+        counted(packets.read, "packet"),
+        grouped(packets.counted),
+        grouped(packets.not_ip),
+        grouped(packets.skipped),
+        counted(read.connections, "connection"),
+    );
+    for (number, what) in [
+        (read.connections_tunnelled, "of them in tunnels"),
+        (read.connections_evicted, "of them ended early"),
+        (read.lost_errors, "ICMP errors about others"),
+    ] {
+        if number > 0 {
+            text.extend([", ", &grouped(number), " ", what]);
+        }
+    }
+    page.entry("packets", &Text::new().plain(&text));
+    let sum = packets.counted + packets.not_ip + packets.skipped;
+    if sum != packets.read {
+        let text = "packets do not add up to what was read: please report this";
+        page.entry("BUG", &Text::toned(Tone::Bad, text));
     }
 }
 

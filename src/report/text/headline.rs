@@ -1,11 +1,12 @@
 //! The first lines: what is broken, since when, by which rule; then what it was judged on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, is_before, listed};
 use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
+use crate::net::{Decision, Outcome};
 
 /// Purposes named in the headline.
 const NAMED: usize = 5;
@@ -74,9 +75,14 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         purpose.traffic(),
         listed(&purpose.subnets_with(purpose.worst))
     ));
+    let onset = |requirement: &&Requirement| match requirement.verdict {
+        // What is blocked has not begun allowed since.
+        Verdict::Blocked => requirement.denied.first.clone(),
+        _ => purpose::onset(&requirement.denied, &requirement.allowed),
+    };
     if let Some(since) = worst
         .iter()
-        .filter_map(|requirement| purpose::onset(&requirement.denied, &requirement.allowed))
+        .filter_map(onset)
         .reduce(|a, b| if is_before(&b, &a) { b } else { a })
     {
         text = text.plain(", since ").push(Tone::Strong, &since);
@@ -95,12 +101,16 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         .iter()
         .copied()
         .reduce(|most, rule| if rule.flows > most.flows { rule } else { most });
-    if let Some(rule) = rule {
-        text = text.plain(", by ").push(Tone::Strong, &rule.rule);
-        if !rule.nsg.is_empty() {
-            text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
+    match rule {
+        Some(rule) if rule.outcome.is_some() => text = text.plain(&packets(&worst)),
+        Some(rule) => {
+            text = text.plain(", by ").push(Tone::Strong, &rule.rule);
+            if !rule.nsg.is_empty() {
+                text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
+            }
+            text = text.plain(&others(rule, &rules));
         }
-        text = text.plain(&others(rule, &rules));
+        None => {}
     }
     text.plain(".")
 }
@@ -122,6 +132,26 @@ fn others(named: &RuleCount, rules: &[&RuleCount]) -> String {
         0 => String::new(),
         count => format!("{by} {} more NSG{plural}", grouped(count as u64)),
     }
+}
+
+/// ` (packets: 1,204 connections unanswered)`: what became of those that did not work.
+fn packets(requirements: &[&Requirement]) -> String {
+    let mut outcomes: BTreeMap<Outcome, u64> = BTreeMap::new();
+    for of in requirements
+        .iter()
+        .flat_map(|requirement| &requirement.packets)
+    {
+        if of.outcome.decision() == Some(Decision::Deny) {
+            *outcomes.entry(of.outcome).or_default() += of.connections;
+        }
+    }
+    let words: Vec<_> = outcomes
+        .into_iter()
+        .map(|(outcome, connections)| {
+            format!("{} {}", counted(connections, "connection"), outcome.name())
+        })
+        .collect();
+    format!(" (packets: {})", words.join(", "))
 }
 
 /// `: 17 flows denied and 410 allowed, last denied `.
@@ -157,7 +187,8 @@ fn nothing_blocked(purposes: &[Purpose<'_>]) -> Text {
 fn also(page: &mut Page, findings: &[Finding]) {
     let mut codes: Vec<(&Finding, u64)> = Vec::new();
     for finding in findings {
-        if finding.severity < Severity::High || finding.code.starts_with("NSG1") {
+        let told = ["NSG101", "NSG102", "NSG103", "NSG104"].contains(&finding.code.as_str());
+        if finding.severity < Severity::High || told {
             continue;
         }
         match codes
@@ -193,11 +224,15 @@ fn basis(page: &mut Page, audit: &Audit) {
         }
         _ => String::new(),
     };
-    let seen = format!(
-        "{window}{}, coverage {}",
-        counted(input.tuples.counted, "tuple"),
-        percent(input.coverage.per_mille)
-    );
+    let mut seen = format!("{window}{}", counted(input.tuples.counted, "tuple"));
+    if let Some(captures) = &input.captures {
+        let connections = counted(captures.connections, "connection");
+        let packets = counted(captures.packets.read, "captured packet");
+        seen.extend([" (", &connections, " of ", &packets, ")"]);
+    }
+    if input.coverage.interfaces > 0 || input.captures.is_none() {
+        seen.extend([", coverage ", &percent(input.coverage.per_mille)]);
+    }
     page.entry("seen", &Text::new().plain(&seen));
     let profile = format!("{}: {}", audit.basis.profile, audit.basis.title);
     page.entry("against", &Text::new().plain(&profile));
@@ -213,6 +248,7 @@ mod tests {
             nsg: nsg.to_owned(),
             nsg_id: nsg.to_owned(),
             rule: rule.to_owned(),
+            outcome: None,
             flows: 1,
         };
         let said = |rules: &[RuleCount]| others(&rules[0], &rules.iter().collect::<Vec<_>>());

@@ -110,6 +110,7 @@ fn classes(page: &mut Page, groups: &[TrafficGroup]) {
         TrafficClass::Needed,
         TrafficClass::RightlyBlocked,
         TrafficClass::Platform,
+        TrafficClass::OneSided,
         TrafficClass::Other,
     ] {
         let mut count: u64 = 0;
@@ -161,6 +162,7 @@ fn described(class: TrafficClass) -> (&'static str, Tone, &'static str) {
             "denied, and nothing needs it",
         ),
         TrafficClass::Platform => ("platform", Tone::Plain, "Azure's DNS, metadata and probes"),
+        TrafficClass::OneSided => ("one-sided", Tone::Plain, "captured in one direction only"),
         TrafficClass::Other => ("other", Tone::Plain, "touches no audited subnet"),
     }
 }
