@@ -25,19 +25,7 @@ impl Record<'_> {
         more: bool,
         text: &mut Vec<u8>,
     ) {
-        // Bytes of a record without tuples, and of a tuple with its quotes and comma.
-        let (around, each) = match self.options.format {
-            Format::Nsg1 => (1_500, 62),
-            Format::Nsg2 => (1_500, 72),
-            Format::Vnet4 => (1_900, 78),
-        };
-        let wanted = share.saturating_sub(around) / each + 2;
-        let mut flows = Vec::with_capacity(wanted + 4);
-        traffic.minute(self.nic, self.minute, |count| count >= wanted, &mut flows);
-        flows.sort_by_key(|flow| (flow.rule, flow.time));
-        for flow in &flows {
-            traffic.count(flow, self.options.format == Format::Nsg1);
-        }
+        let flows = self.flows(traffic, share);
         if more {
             text.push(b',');
         }
@@ -51,6 +39,24 @@ impl Record<'_> {
             text.truncate(start);
             text.extend_from_slice(&pretty);
         }
+    }
+
+    /// The record's tuples, sorted as they are written: as many as fill `share` bytes.
+    pub(crate) fn flows(&self, traffic: &mut Traffic<'_>, share: usize) -> Vec<Flow> {
+        // Bytes of a record without tuples, and of a tuple with its quotes and comma.
+        let (around, each) = match self.options.format {
+            Format::Nsg1 => (1_500, 62),
+            Format::Nsg2 => (1_500, 72),
+            Format::Vnet4 => (1_900, 78),
+        };
+        let wanted = share.saturating_sub(around) / each + 2;
+        let mut flows = Vec::with_capacity(wanted + 4);
+        traffic.minute(self.nic, self.minute, |count| count >= wanted, &mut flows);
+        flows.sort_by_key(|flow| (flow.rule, flow.time));
+        for flow in &flows {
+            traffic.count(flow, self.options.format == Format::Nsg1);
+        }
+        flows
     }
 
     /// When the record was logged: a minute after its tuples.

@@ -57,12 +57,6 @@ fn run(options: &Options) -> io::Result<Truth> {
     Ok(truth)
 }
 
-/// Bytes that each record should have.
-fn share(options: &Options, network: &Network) -> usize {
-    let records = options.minutes() as u64 * network.nics.len() as u64;
-    (options.size / records.max(1)) as usize
-}
-
 /// Azure's layout: a blob an hour and interface.
 fn azure(
     options: &Options,
@@ -70,7 +64,7 @@ fn azure(
     traffic: &mut Traffic<'_>,
     folder: &Path,
 ) -> io::Result<()> {
-    let share = share(options, network);
+    let share = options.share(network.nics.len());
     let mut text = Vec::new();
     for hour in 0..options.hours {
         for nic in 0..network.nics.len() {
@@ -106,7 +100,7 @@ fn single(
     traffic: &mut Traffic<'_>,
     file: &Path,
 ) -> io::Result<()> {
-    let share = share(options, network);
+    let share = options.share(network.nics.len());
     let mut out = BufWriter::with_capacity(1 << 20, fs::File::create(file)?);
     out.write_all(b"{\"records\":[")?;
     let mut text = Vec::new();

@@ -181,6 +181,12 @@ impl Options {
         self.hours * self.minutes_an_hour
     }
 
+    /// Bytes that each record should have.
+    pub(crate) fn share(&self, nics: usize) -> usize {
+        let records = self.minutes() as u64 * nics as u64;
+        (self.size / records.max(1)) as usize
+    }
+
     /// Minutes from the start that an hour's blob has records of.
     pub(crate) fn minutes_of(&self, hour: i64) -> std::ops::Range<i64> {
         let first = self.first_minute_of(hour);
@@ -192,12 +198,14 @@ impl Options {
     }
 }
 
-fn number(text: &str) -> Result<u64, String> {
+/// A number of an option.
+pub(crate) fn number(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("expected a number, found {text:?}"))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+/// A number of bytes, with or without a unit.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" | "B" => 1,
