@@ -3,6 +3,8 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use nsgaudit::capture::piece::{Piece, Span};
+use nsgaudit::capture::reader::{ReadFault, Reader, first_time};
 use nsgaudit::catalogue::load;
 use nsgaudit::config::{Config, write_toml};
 use nsgaudit::environment::{TagEdition, vnet};
@@ -20,13 +22,14 @@ use nsgaudit::simd::{self, Common, Level};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 6] = [
+pub(crate) const TARGETS: [Target; 7] = [
     ("flow_log", flow_log),
     ("segments", segments),
     ("tuple", tuple),
     ("traffic_analytics", traffic_analytics),
     ("documents", documents),
     ("inputs", inputs),
+    ("capture_reader", capture_reader),
 ];
 
 /// All that a decoder said, faults in a fixed order.
@@ -335,4 +338,53 @@ fn sniff(bytes: &[u8]) {
     let told = head::sniff(&longer);
     longer.extend_from_slice(b"}\0");
     assert_eq!(head::sniff(&longer), told);
+}
+
+/// A capture, sound or not, gives the same packets and faults in pieces of any size, and its packets
+/// lie one behind the other in it.
+pub(crate) fn capture_reader(bytes: &[u8]) {
+    let whole = read_capture(bytes, 256 * 1024, usize::MAX);
+    for (target, step) in [(1, 1), (64, 7), (1000, 999)] {
+        assert_eq!(read_capture(bytes, target, step), whole, "{target} {step}");
+    }
+    let mut end = 0;
+    for (offset, span) in &whole.0 {
+        let (record, start) = (*offset as usize, *offset as usize + span.start as usize);
+        assert!(
+            end <= record && record < start,
+            "packets follow one another"
+        );
+        end = start + span.captured as usize;
+    }
+    assert!(end <= bytes.len(), "packets are in the file");
+    assert!(whole.1.is_sorted_by_key(|fault| fault.offset));
+    let cut = |fault: &ReadFault| fault.kind == FaultKind::Truncated;
+    assert!(whole.1.iter().rev().skip(1).all(|fault| !cut(fault)));
+    if let Some(time) = first_time(bytes) {
+        assert_eq!(whole.0.first().map(|(_, span)| span.time), Some(time));
+    }
+}
+
+/// The packets by place, and the faults.
+fn read_capture(bytes: &[u8], target: usize, step: usize) -> (Vec<(u64, Span)>, Vec<ReadFault>) {
+    let mut reader = Reader::new(Pieces(Cursor::new(bytes), step));
+    let (mut piece, mut packets, mut faults) = (Piece::default(), Vec::new(), Vec::new());
+    while reader
+        .fill(&mut piece, target, &mut faults)
+        .expect("reading from memory")
+    {
+        for span in &piece.packets {
+            let start = span.start - span.record;
+            assert_eq!(piece.data(span).len(), span.captured as usize);
+            let from = piece.offset(span) as usize + start as usize;
+            assert!(bytes[from..].starts_with(piece.data(span)));
+            let plain = Span {
+                record: 0,
+                start,
+                ..*span
+            };
+            packets.push((piece.offset(span), plain));
+        }
+    }
+    (packets, faults)
 }

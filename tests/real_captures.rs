@@ -11,10 +11,65 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use nsgaudit::capture::piece::Piece;
 use nsgaudit::capture::reader::Reader;
-use nsgaudit::fault::FaultKind;
+use nsgaudit::fault::FaultKind::{self, DamagedCapture, Truncated, UnknownLinkType};
 
-/// Damaged and cut files: how many packets are read, and the places and kinds of the faults.
-const DAMAGED: [(&str, u64, &[(u64, FaultKind)]); 0] = [];
+/// Damaged and cut files: packets read, faults, and place and kind of the first.
+///
+/// Where capinfos stops at the damage, `bug-1450-04` and `-05` go on from 6 packets to 13;
+/// `block_len_zero` lost the description of the interface that all its packets are of.
+const DAMAGED: [(&str, u64, usize, u64, FaultKind); 9] = [
+    (
+        "scapy/bad_rsn_parsing_overrides_ssid.pcap",
+        1,
+        1,
+        359,
+        Truncated,
+    ),
+    (
+        "suricata-verify/bug-1450-04__tls_DER-incomplete-header.pcap",
+        13,
+        1,
+        5035,
+        DamagedCapture,
+    ),
+    (
+        "suricata-verify/bug-1450-05__tls_DER-incomplete-content.pcap",
+        13,
+        1,
+        5035,
+        DamagedCapture,
+    ),
+    (
+        "derived/pcap_cut_in_record_header.pcap",
+        1,
+        1,
+        106,
+        Truncated,
+    ),
+    ("derived/pcap_header_cut_10.pcap", 0, 1, 0, Truncated),
+    (
+        "derived/pcapng_bad_trailer.pcapng",
+        29,
+        1,
+        3952,
+        DamagedCapture,
+    ),
+    (
+        "derived/pcapng_block_len_zero.pcapng",
+        0,
+        31,
+        28,
+        DamagedCapture,
+    ),
+    ("derived/pcapng_cut_in_block.pcapng", 29, 1, 3952, Truncated),
+    ("derived/pcapng_no_idb.pcapng", 0, 1, 28, UnknownLinkType),
+];
+/// Files that capinfos gives up, of which all packets are read: those of which it does not know
+/// the link type, and two captures that were put one after the other.
+const MORE: [(&str, u64); 2] = [
+    ("derived/pcap_two_concatenated.pcap", 60),
+    ("tcpdump/dsa.pcap", 8),
+];
 
 #[expect(clippy::print_stdout, reason = "a test that reads nothing says so")]
 fn samples() -> Option<PathBuf> {
@@ -76,14 +131,11 @@ fn counted(folder: &Path) -> BTreeMap<String, u64> {
     rows.collect()
 }
 
-/// Pcap and pcapng files, plain or compressed, by the index.
+/// All captures, plain or compressed, by the index.
 fn captures(folder: &Path) -> Vec<String> {
     let index = std::fs::read_to_string(folder.join("INDEX.csv")).unwrap();
-    let files = index.lines().skip(1).filter_map(|line| {
-        let mut fields = line.split(',');
-        let (file, format) = (fields.next()?, fields.nth(4)?);
-        format.contains("pcap").then(|| file.to_owned())
-    });
+    let files = index.lines().skip(1);
+    let files = files.filter_map(|line| Some(line.split_once(',')?.0.to_owned()));
     files.collect()
 }
 
@@ -115,11 +167,30 @@ fn damage_is_told_where_it_is_and_reading_goes_on() {
     let mut found = Vec::new();
     for file in captures(&folder) {
         let told = read(&folder.join(&file), 256 << 10);
-        if !told.faults.is_empty() || told.error.is_some() {
-            found.push((file, told.packets, told.faults));
+        if let Some(&(offset, kind)) = told.faults.first() {
+            found.push((file, told.packets, told.faults.len(), offset, kind));
+        } else if told.error.is_some() {
+            assert_eq!(
+                (file.as_str(), told.packets),
+                ("derived/gzip_cut.pcap.gz", 23)
+            );
         }
     }
-    let expected =
-        DAMAGED.map(|(file, packets, faults)| (file.to_owned(), packets, faults.to_vec()));
+    let expected = DAMAGED.map(|(file, packets, faults, offset, kind)| {
+        (file.to_owned(), packets, faults, offset, kind)
+    });
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_capinfos_does_not_open_is_read() {
+    let Some(folder) = samples() else { return };
+    for (file, packets) in MORE {
+        let told = read(&folder.join(file), 256 << 10);
+        assert_eq!(
+            (told.packets, told.faults.as_slice()),
+            (packets, &[][..]),
+            "{file}"
+        );
+    }
 }

@@ -265,5 +265,4 @@ pub fn first_time(head: &[u8]) -> Option<i64> {
 }
 
 #[cfg(test)]
-#[path = "reader/tests.rs"]
 mod tests;
