@@ -140,12 +140,16 @@ impl<R: Read> Reader<R> {
         piece.bytes.append(&mut self.rest);
         piece.base = self.offset;
         let mut at = 0;
-        let mut need = 0;
+        let mut length = target;
         while !matches!(self.framing, Framing::Over) {
-            self.read_to(&mut piece.bytes, target.max(at + need));
+            self.read_to(&mut piece.bytes, length);
             match self.decode(piece, at, faults) {
                 Progress::End => self.framing = Framing::Over,
-                Progress::More { at: to, need: more } => (at, need) = (to, more),
+                Progress::More { at: to, need } => {
+                    at = to;
+                    // Never by a few bytes: a damaged file can ask for a few more very often.
+                    length = (at + need).max(piece.bytes.len() + target);
+                }
             }
             // Less is moved to the next piece than was taken, so moving costs no more than reading.
             if at > 0 && at >= piece.bytes.len() - at {

@@ -128,7 +128,7 @@ impl Pcap {
                 return output.cut(input, at, self.header);
             };
             if record.captured == 0 && record.original == 0 {
-                match self.next_file(input, at) {
+                match Self::next_file(input, at) {
                     Ok(Some(next)) => {
                         *self = next;
                         at += FILE_HEADER;
@@ -193,7 +193,7 @@ impl Pcap {
 
     /// The header of another file in the place of a record that would be empty: captures that were
     /// put one after the other (`cat`).
-    fn next_file(&self, input: Input<'_>, at: usize) -> Result<Option<Self>, Progress> {
+    fn next_file(input: Input<'_>, at: usize) -> Result<Option<Self>, Progress> {
         let rest = &input.bytes[at..];
         let known = rest.first_chunk().is_some_and(|magic| is_magic(*magic));
         if !known {
@@ -212,9 +212,8 @@ impl Pcap {
         for at in at..=input.bytes.len() {
             match self.starts_at(input, at) {
                 Guess::Yes => return Ok(at),
-                Guess::No => {}
                 Guess::Unsure(need) if !input.ended => return Err(Progress::More { at, need }),
-                Guess::Unsure(_) => {}
+                Guess::No | Guess::Unsure(_) => {}
             }
         }
         Err(Progress::End)

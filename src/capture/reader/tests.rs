@@ -137,8 +137,10 @@ fn files() -> impl Strategy<Value = Vec<u8>> {
         let mut file = if ng {
             build::pcapng(big, &packets)
         } else {
-            let mut pcap = build::Pcap::default();
-            pcap.big = big;
+            let pcap = build::Pcap {
+                big,
+                ..build::Pcap::default()
+            };
             pcap.file(&packets)
         };
         let start = 28.min(file.len() - 1);
