@@ -3,6 +3,8 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use nsgaudit::capture::layers;
+use nsgaudit::capture::packet::{Packet, Skip, Transport};
 use nsgaudit::capture::piece::{Piece, Span};
 use nsgaudit::capture::reader::{ReadFault, Reader, first_time};
 use nsgaudit::catalogue::load;
@@ -22,7 +24,7 @@ use nsgaudit::simd::{self, Common, Level};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 8] = [
     ("flow_log", flow_log),
     ("segments", segments),
     ("tuple", tuple),
@@ -30,6 +32,7 @@ pub(crate) const TARGETS: [Target; 7] = [
     ("documents", documents),
     ("inputs", inputs),
     ("capture_reader", capture_reader),
+    ("capture_layers", capture_layers),
 ];
 
 /// All that a decoder said, faults in a fixed order.
@@ -387,4 +390,47 @@ fn read_capture(bytes: &[u8], target: usize, step: usize) -> (Vec<(u64, Span)>, 
         }
     }
     (packets, faults)
+}
+
+/// Link types by the first byte of a file: those that are decoded, and one that is not.
+const LINKS: [u16; 17] = [
+    1, 101, 113, 276, 0, 108, 9, 50, 51, 104, 12, 14, 228, 229, 127, 1, 1,
+];
+
+/// A packet reads the same at fixed offsets as with care, and says no less the more of it was kept.
+/// The first byte names the link type, the second says how many bytes more there were on the wire.
+pub(crate) fn capture_layers(bytes: &[u8]) {
+    let Some((&[link, more], data)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let link = LINKS[usize::from(link) % LINKS.len()];
+    let original = (data.len() + usize::from(more)) as u32;
+    let options = layers::Options::default();
+    let packet = layers::decode(link, data, original, &options);
+    assert_eq!(
+        packet,
+        layers::decode_carefully(link, data, original, &options)
+    );
+    if let Ok(packet) = &packet {
+        holds_together(packet);
+    }
+    let cut = &data[..number_of(bytes) % (data.len() + 1)];
+    let part = layers::decode(link, cut, original, &options);
+    match (&packet, &part) {
+        (Ok(_), Ok(part)) => holds_together(part),
+        (Err(Skip::NotIp), Err(Skip::NotIp))
+        | (Err(Skip::Fault(..)), _)
+        | (_, Err(Skip::Fault(FaultKind::SnappedPacket, _))) => {}
+        differ => panic!("{differ:?}"),
+    }
+}
+
+/// What no packet may say.
+fn holds_together(packet: &Packet) {
+    assert!(packet.payload <= packet.ip_length, "{packet:?}");
+    let is_later = packet.fragment.is_some_and(|fragment| !fragment.first);
+    if is_later || packet.transport == Transport::Other {
+        assert_eq!(packet.transport, Transport::Other);
+        assert_eq!((packet.source_port, packet.destination_port), (0, 0));
+    }
 }

@@ -62,6 +62,16 @@ pub fn decode(link: u16, data: &[u8], original: u32, options: &Options) -> Resul
     open(link, View::new(data, original), options, true)
 }
 
+/// [`decode`] without [`fast`]: the twin that it is held to.
+pub fn decode_carefully(
+    link: u16,
+    data: &[u8],
+    original: u32,
+    options: &Options,
+) -> Result<Packet, Skip> {
+    open(link, View::new(data, original), options, false)
+}
+
 /// [`decode`], with [`fast`] or without.
 #[inline]
 fn open(link: u16, view: View<'_>, options: &Options, is_fast: bool) -> Result<Packet, Skip> {

@@ -46,6 +46,7 @@ fn rule(nsg: &str, rule: &str, flows: u64) -> RuleCount {
             "/subscriptions/0f1e2d3c/resourceGroups/rg-ise/providers/Microsoft.Network/networkSecurityGroups/{nsg}"
         ),
         rule: rule.to_owned(),
+        outcome: None,
         flows,
     }
 }
@@ -170,6 +171,7 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
             Observed::default()
         },
         denied: Observed::default(),
+        packets: Vec::new(),
     }
 }
 
@@ -347,6 +349,7 @@ fn group(class: TrafficClass, port: Option<u16>, flows: u64) -> TrafficGroup {
         log: "nsg-v2".to_owned(),
         nsg: "nsg-ise".to_owned(),
         rule: "UserRule_x".to_owned(),
+        outcome: None,
         class,
         rows: strings(&["ise-preview-2019/event-hub-log"]),
         flows,
@@ -432,6 +435,7 @@ fn input() -> Input {
         },
         coarsening: 0,
         duplicates_kept: false,
+        captures: None,
     }
 }
 

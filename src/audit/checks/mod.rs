@@ -351,7 +351,7 @@ mod tests {
     fn the_list_has_a_line_a_check() {
         let list = list_text();
         assert_eq!(list.lines().count(), CHECKS.len());
-        assert!(list.starts_with("NSG101  required-blocked         critical  "));
+        assert!(list.starts_with("NSG101  required-blocked           critical  "));
     }
 
     #[test]

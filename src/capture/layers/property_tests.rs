@@ -1,8 +1,7 @@
 use proptest::prelude::*;
 
 use super::samples::all;
-use super::view::View;
-use super::{Layer, Options, decode, fast, open};
+use super::{Layer, Options, decode, decode_carefully, fast};
 use crate::capture::packet::Tunnel;
 
 const LINKS: [u16; 19] = [
@@ -39,9 +38,8 @@ proptest! {
     #[test]
     fn the_fast_way_says_what_the_careful_way_says((link, bytes, original) in mutated()) {
         let options = Options::default();
-        let view = View::new(&bytes, original);
-        let careful = open(link, view, &options, false);
-        prop_assert_eq!(&open(link, view, &options, true), &careful);
+        let careful = decode_carefully(link, &bytes, original, &options);
+        prop_assert_eq!(&decode(link, &bytes, original, &options), &careful);
         if link == 1
             && let Some(packet) = fast::decode(Layer::Ethernet, &bytes, Tunnel::None, &options)
         {
@@ -56,9 +54,11 @@ proptest! {
         more in 0_u32..2000,
     ) {
         let options = Options::default();
-        let view = View::new(&bytes, bytes.len() as u32 + more);
-        let careful = open(link, view, &options, false);
-        prop_assert_eq!(open(link, view, &options, true), careful);
+        let original = bytes.len() as u32 + more;
+        prop_assert_eq!(
+            decode(link, &bytes, original, &options),
+            decode_carefully(link, &bytes, original, &options)
+        );
     }
 
     #[test]
@@ -70,10 +70,9 @@ proptest! {
         let mut bytes = bytes[..keep.index(bytes.len())].to_vec();
         bytes.extend(rest);
         let options = Options::default();
-        let view = View::new(&bytes, 0);
         prop_assert_eq!(
             decode(link, &bytes, 0, &options),
-            open(link, view, &options, false)
+            decode_carefully(link, &bytes, 0, &options)
         );
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn empty() -> Audit {
             },
             coarsening: 0,
             duplicates_kept: false,
+            captures: None,
         },
         requirements: ROWS
             .iter()
