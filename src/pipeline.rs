@@ -63,20 +63,7 @@ pub fn run<'a>(
     let mut in_one_piece = BTreeSet::new();
     loop {
         let shared = tally();
-        let attempt = Attempt {
-            plan,
-            reading,
-            in_one_piece: &in_one_piece,
-            queue: Mutex::new(Queue {
-                next: 0,
-                opening: 0,
-                segments: VecDeque::new(),
-            }),
-            cut: Condvar::new(),
-            results: Mutex::new(Results::default()),
-            captures: Mutex::new(Vec::new()),
-            progress,
-        };
+        let attempt = Attempt::new(plan, reading, &in_one_piece, progress);
         pool.scope(|scope| {
             for number in 0..reading.threads {
                 let (attempt, shared) = (&attempt, &shared);
@@ -201,6 +188,7 @@ struct Attempt<'a> {
 }
 
 /// What is still to be read.
+#[derive(Default)]
 struct Queue {
     next: u32,
     /// Files that were taken and may yet be cut into segments.
@@ -210,12 +198,31 @@ struct Queue {
 }
 
 /// What a worker takes.
+#[derive(Debug, PartialEq, Eq)]
 enum Unit {
     File(u32),
     Segment(u32, usize, Segment),
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    fn new(
+        plan: &'a Plan,
+        reading: &'a Reading,
+        in_one_piece: &'a BTreeSet<u32>,
+        progress: &'a AtomicU64,
+    ) -> Self {
+        Self {
+            plan,
+            reading,
+            in_one_piece,
+            queue: Mutex::default(),
+            cut: Condvar::new(),
+            results: Mutex::default(),
+            captures: Mutex::default(),
+            progress,
+        }
+    }
+
     fn work(&self, mut worker: Worker<'_>) {
         let mut scanner = Scanner::new(self.reading.level, self.reading.scan);
         while let Some(unit) = self.take() {
@@ -567,3 +574,7 @@ fn join_notes(segments: impl Iterator<Item = FileNotes>) -> FileNotes {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "pipeline_tests.rs"]
+mod tests;
