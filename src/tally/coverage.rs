@@ -11,7 +11,10 @@ const MOST_INTERFACES: usize = 16_384;
 /// Most interface-days that are remembered, the smallest first: some 700 interfaces for a year.
 const MOST_DAYS: usize = 262_144;
 /// Most addresses and targets of an interface: the smallest.
-const MOST_NAMES: usize = 16;
+pub(crate) const MOST_NAMES: usize = 16;
+/// The share of these limits that a worker keeps to itself: with as much as a whole run, each more
+/// worker would take 17 MB.
+const WORKERS_SHARE: usize = 8;
 
 /// Interfaces and hours of a part of the input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,13 +30,16 @@ pub(crate) struct Interfaces {
 struct Names {
     addresses: Vec<IpAddr>,
     targets: Vec<Target>,
+    /// Whether there were more of either. Kept by interface: of those that are themselves left out
+    /// it depends on what came first.
+    crowded: bool,
 }
 
 impl Interfaces {
     /// A record of `mac` in `hour`, logged for `target`.
     pub(crate) fn record(&mut self, mac: Mac, hour: i64, target: &str) {
         let names = self.names.entry(mac).or_default();
-        keep_smallest(&mut names.targets, Target::of(target));
+        names.crowded |= !keep_smallest(&mut names.targets, Target::of(target));
         *self.days.entry((mac, hour.div_euclid(24))).or_default() |= 1 << hour.rem_euclid(24);
         self.fit();
     }
@@ -41,19 +47,26 @@ impl Interfaces {
     /// An address of `mac` itself.
     pub(crate) fn address(&mut self, mac: Mac, address: IpAddr) {
         if let Some(names) = self.names.get_mut(&mac) {
-            keep_smallest(&mut names.addresses, address);
+            names.crowded |= !keep_smallest(&mut names.addresses, address);
         }
+    }
+
+    /// Whether a worker should put these to the shared ones, before it notes the next record.
+    pub(crate) fn is_large(&self) -> bool {
+        self.names.len() > MOST_INTERFACES / WORKERS_SHARE
+            || self.days.len() > MOST_DAYS / WORKERS_SHARE
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.overflowed |= other.overflowed;
         for (mac, theirs) in other.names {
             let ours = self.names.entry(mac).or_default();
+            ours.crowded |= theirs.crowded;
             for address in theirs.addresses {
-                keep_smallest(&mut ours.addresses, address);
+                ours.crowded |= !keep_smallest(&mut ours.addresses, address);
             }
             for target in theirs.targets {
-                keep_smallest(&mut ours.targets, target);
+                ours.crowded |= !keep_smallest(&mut ours.targets, target);
             }
             self.fit();
         }
@@ -84,6 +97,7 @@ impl Interfaces {
     }
 
     pub(crate) fn finish(self) -> Coverage {
+        let crowded = self.names.values().filter(|names| names.crowded).count() as u64;
         let interface = |(mac, names): (Mac, Names)| {
             let interface = Interface {
                 addresses: names.addresses,
@@ -101,19 +115,23 @@ impl Interfaces {
         Coverage {
             interfaces,
             overflowed: self.overflowed,
+            crowded,
             ..Coverage::default()
         }
     }
 }
 
-/// Adds to a sorted list of at most [`MOST_NAMES`].
-fn keep_smallest<T: Ord>(sorted: &mut Vec<T>, value: T) {
-    if let Err(at) = sorted.binary_search(&value)
-        && at < MOST_NAMES
-    {
+/// Adds to a sorted list of at most [`MOST_NAMES`]. Whether all are in it.
+fn keep_smallest<T: Ord>(sorted: &mut Vec<T>, value: T) -> bool {
+    let Err(at) = sorted.binary_search(&value) else {
+        return true;
+    };
+    let room = sorted.len() < MOST_NAMES;
+    if at < MOST_NAMES {
         sorted.truncate(MOST_NAMES - 1);
         sorted.insert(at, value);
     }
+    room
 }
 
 #[cfg(test)]
@@ -121,21 +139,50 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn interfaces(records: &[(u64, i64, String)]) -> Interfaces {
+        let mut interfaces = Interfaces::default();
+        for (mac, hour, target) in records {
+            interfaces.record(Mac(*mac), *hour, target);
+            interfaces.address(Mac(*mac), IpAddr::from([10, 0, 0, *hour as u8]));
+        }
+        interfaces
+    }
+
     proptest! {
         #[test]
-        fn parts_merge_to_the_whole(records in prop::collection::vec((0u64..5, 0i64..60, "[a-c]"), 0..40), cut in 0usize..40) {
-            let build = |records: &[(u64, i64, String)]| {
-                let mut interfaces = Interfaces::default();
-                for (mac, hour, target) in records {
-                    interfaces.record(Mac(*mac), *hour, target);
-                    interfaces.address(Mac(*mac), IpAddr::from([10, 0, 0, *hour as u8]));
-                }
-                interfaces
-            };
+        fn parts_merge_to_the_whole(records in prop::collection::vec((0u64..5, 0i64..60, "[a-c]"), 0..120), cut in 0usize..120) {
             let cut = cut.min(records.len());
-            let mut merged = build(&records[cut..]);
-            merged.merge(build(&records[..cut]));
-            prop_assert_eq!(merged.finish(), build(&records).finish());
+            let mut merged = interfaces(&records[cut..]);
+            merged.merge(interfaces(&records[..cut]));
+            prop_assert_eq!(merged.finish(), interfaces(&records).finish());
         }
+    }
+
+    #[test]
+    fn an_interface_is_crowded_from_the_seventeenth_address_or_target_on() {
+        let count = |addresses: usize, targets: usize| {
+            let records: Vec<_> = (0..addresses.max(targets))
+                .map(|number| {
+                    let (hour, target) = (number % addresses, number % targets);
+                    (7, hour as i64, target.to_string())
+                })
+                .collect();
+            interfaces(&records).finish().crowded
+        };
+        assert_eq!(count(MOST_NAMES, MOST_NAMES), 0);
+        assert_eq!(count(MOST_NAMES + 1, 1), 1);
+        assert_eq!(count(1, MOST_NAMES + 1), 1);
+    }
+
+    #[test]
+    fn interfaces_left_out_are_not_counted_as_crowded() {
+        let few = |mac| (mac, 0, String::new());
+        let mut records: Vec<_> = (0..MOST_INTERFACES as u64).map(few).collect();
+        let crowded = (0..60).map(|hour| (u64::MAX, hour, String::new()));
+        records.splice(0..0, crowded);
+        let first = interfaces(&records).finish();
+        records.reverse();
+        assert_eq!(interfaces(&records).finish(), first);
+        assert_eq!((first.crowded, first.overflowed), (0, true));
     }
 }

@@ -197,6 +197,8 @@ pub struct Coverage {
     pub interfaces: BTreeMap<Mac, Interface>,
     /// Whether there were more interfaces than are remembered (then these are the smallest).
     pub overflowed: bool,
+    /// How many of them have more own addresses, or targets, than are remembered.
+    pub crowded: u64,
     /// Files whose records' times run backwards: file number -> how many steps back; the first
     /// files, at most 20.
     pub backward_files: BTreeMap<u32, u64>,

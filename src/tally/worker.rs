@@ -288,6 +288,9 @@ impl<'a> Worker<'a> {
         let Some(hour) = batch.time.or_else(first).map(Timestamp::hour) else {
             return;
         };
+        if self.interfaces.is_large() {
+            self.put_interfaces();
+        }
         let mut last = (None, "");
         for (group, _) in batch
             .groups
@@ -305,6 +308,12 @@ impl<'a> Worker<'a> {
                 self.interfaces.record(mac, hour, under);
             }
         }
+    }
+
+    #[cold]
+    fn put_interfaces(&mut self) {
+        let interfaces = std::mem::take(&mut self.interfaces);
+        lock(&self.shared.parts).interfaces.merge(interfaces);
     }
 
     /// Whether the same record was counted before.
