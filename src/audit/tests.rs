@@ -381,6 +381,24 @@ fn the_head_says_what_was_read_and_assumed() {
 }
 
 #[test]
+fn interfaces_with_more_addresses_than_are_remembered_are_said() {
+    let mut facts = facts(vec![group(COMPUTE, STORAGE, 443)]);
+    let coarsened = |facts: &Facts| {
+        let audit = audit_facts(storage(), facts, &environment());
+        audit.findings.into_iter().find(|f| f.code == "NSG906")
+    };
+    assert_eq!(coarsened(&facts), None);
+    facts.coverage.crowded = 2;
+    let finding = coarsened(&facts).unwrap();
+    let detail = "2 interfaces with more than 16 own addresses or targets";
+    assert!(
+        finding.details[0].starts_with(detail),
+        "{:?}",
+        finding.details
+    );
+}
+
+#[test]
 fn a_busy_log_without_begins_or_denials_looks_filtered() {
     let mut facts = facts(vec![group(COMPUTE, STORAGE, 443)]);
     facts.groups[0].totals.tuples = 20_000;

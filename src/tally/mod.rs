@@ -14,6 +14,7 @@ mod seen;
 mod totals;
 mod worker;
 
+pub(crate) use coverage::MOST_NAMES;
 pub use facts::{
     CaptureTotals, Coverage, Facts, Group, Hours, Interface, Port, ReadTotals, RuleName, Sample,
     Target, Timeline, Totals,

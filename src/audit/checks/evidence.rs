@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flowlog::LogKind;
 use crate::net::{Decision, Mac};
-use crate::tally::Interface;
+use crate::tally::{Interface, MOST_NAMES};
 
 use super::super::basis::hour;
 use super::super::model::{FaultText, Finding, Severity};
@@ -171,10 +171,18 @@ impl Findings<'_> {
         if facts.coverage.overflowed {
             details.push("Not every interface is remembered: coverage is of some.".to_owned());
         }
+        if facts.coverage.crowded > 0 {
+            details.push(format!(
+                "{} with more than {MOST_NAMES} own addresses or targets (NSGs): of each the \
+                 smallest are remembered, so that an assumed network may lack the others' subnets.",
+                names::count(facts.coverage.crowded, "interface")
+            ));
+        }
         if details.is_empty() {
             return None;
         }
-        let title = "More different flows, rules or interfaces than the tally keeps apart";
+        let title = "More different flows, rules, interfaces or addresses of one than the tally \
+                     keeps apart";
         Some(Finding {
             details,
             ..finding("NSG906", &[], title.to_owned())
