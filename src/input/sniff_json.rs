@@ -76,6 +76,7 @@ pub(super) fn sniff(text: &[u8]) -> Kind {
     }
     if TRAFFIC_ANALYTICS.iter().any(|mark| has(mark))
         || (has(b"\"tables\"") && has(b"\"PrimaryResult\""))
+        || opens_with_list(text, b"\"tables\"")
     {
         return Kind::TrafficAnalyticsJson;
     }
@@ -92,7 +93,7 @@ pub(super) fn sniff(text: &[u8]) -> Kind {
             quote(category)
         ));
     }
-    if opens_records(text) {
+    if opens_with_list(text, b"\"records\"") {
         return Kind::FlowLogJson;
     }
     let known = DOCUMENTS
@@ -117,10 +118,11 @@ pub(super) fn has_tuples_key(text: &[u8]) -> bool {
     })
 }
 
-/// `{"records":[`, which every blob starts with, and which says nothing yet.
-fn opens_records(text: &[u8]) -> bool {
+/// `{"records":[`, which every blob starts with, and which says nothing yet; `{"tables":[`, which
+/// every answer of a query does, also one without rows.
+fn opens_with_list(text: &[u8], key: &[u8]) -> bool {
     let mut rest = text;
-    for token in [&b"{"[..], b"\"records\"", b":", b"["] {
+    for token in [b"{", key, b":", b"["] {
         match rest.trim_ascii_start().strip_prefix(token) {
             Some(after) => rest = after,
             None => return false,

@@ -164,6 +164,18 @@ fn files_of_settings_are_named_although_a_header_starts_as_a_list() {
 }
 
 #[test]
+fn the_answer_of_a_query_is_traffic_analytics_whatever_it_holds() {
+    for head in [
+        r#"{"tables":[]}"#,
+        r#" { "tables" : [{"name":"x","columns":[],"rows":[]}]}"#,
+        r#"{"a":1,"tables":[{"name":"PrimaryResult","columns":[]"#,
+    ] {
+        assert_eq!(sniff(head.as_bytes()), Kind::TrafficAnalyticsJson, "{head}");
+    }
+    assert!(named(br#"{"tables":{}}"#).contains("JSON without flow records"));
+}
+
+#[test]
 fn nothing_white_space_and_an_empty_list_are_empty() {
     for head in [
         "",

@@ -117,6 +117,13 @@ pub(super) struct Slot {
     preference: u8,
 }
 
+impl Slot {
+    /// Whether no row can be read without it.
+    pub(super) fn is_required(self) -> bool {
+        REQUIRED.contains(&self.field)
+    }
+}
+
 /// The slot of a column, in any case, with or without the portal's ` [UTC]`.
 pub(super) fn slot(name: &str) -> Option<Slot> {
     let name = name.trim();

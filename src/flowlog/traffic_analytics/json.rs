@@ -47,6 +47,8 @@ const ENVELOPE: [&str; 10] = [
     "@odata.context",
     "kind",
 ];
+/// Members that may name columns and hold no rows.
+const ASIDE: [&str; 3] = ["statistics", "render", "error"];
 /// Deepest nesting of lists and envelopes.
 const DEPTH_LIMIT: usize = 16;
 /// How far the first key of an object is looked for.
@@ -150,7 +152,7 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
             Value::Cut => return Ok(self.cut()),
             Value::TooLarge(_) | Value::Damaged(_) => return self.stray(),
         };
-        let key = String::from_utf8_lossy(&self.window.text()[1..length - 1]).to_ascii_lowercase();
+        let key = String::from_utf8_lossy(&self.window.text()[1..length - 1]).into_owned();
         self.window.consume(length);
         match self.skip_glue()? {
             Some(b':') => {}
@@ -161,12 +163,12 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
         let Some(first) = self.skip_glue()? else {
             return Ok(self.cut());
         };
-        match (key.as_str(), first) {
+        match (key.to_ascii_lowercase().as_str(), first) {
             ("columns", b'[') => self.columns(),
             ("rows", b'[') => self.enter_rows(),
             (list, b'[') if LISTS.contains(&list) => self.enter(Place::List),
             (list, b'{') if LISTS.contains(&list) => self.enter(Place::Envelope),
-            (_, b'[' | b'{' | b'"') => self.skip_value(),
+            (_, b'[' | b'{' | b'"') => self.skip_value(&key),
             _ => self.skip_scalar(),
         }
     }
@@ -188,7 +190,9 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
 
     /// Steps into a table's rows, or skips them if they cannot be flow records.
     fn enter_rows(&mut self) -> io::Result<bool> {
-        if self.columns.len() == 0 {
+        if self.opens_nothing()? {
+            // Whatever its columns are, nothing is lost.
+        } else if self.columns.len() == 0 {
             self.fault(
                 FaultKind::NotFlowLog,
                 "a table whose rows come before its columns",
@@ -200,6 +204,14 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
             return self.enter(Place::Rows);
         }
         self.skip(Balance::default())
+    }
+
+    /// Whether the list at the start of the window is empty.
+    fn opens_nothing(&mut self) -> io::Result<bool> {
+        self.window.ensure(KEY_REACH)?;
+        let text = self.window.text();
+        let inside = text[1..text.len().min(KEY_REACH)].trim_ascii_start();
+        Ok(inside.starts_with(b"]"))
     }
 
     /// Reads one row, an object or an array of values.
@@ -277,19 +289,31 @@ impl<R: Read, S: Sink> Walk<'_, R, S> {
         }
     }
 
-    /// Consumes a string, list or object of an envelope.
-    fn skip_value(&mut self) -> io::Result<bool> {
+    /// Consumes a string, list or object of an envelope. Rows in it are no rows that are known of.
+    fn skip_value(&mut self, key: &str) -> io::Result<bool> {
         match self.value()? {
             Value::Whole(length) if is_json(&self.window.text()[..length]) => {
+                self.fault_of_rows_under(key, length);
                 self.window.consume(length);
                 Ok(true)
             }
             Value::TooLarge(balance) => {
+                self.fault_of_rows_under(key, ROW_LIMIT);
                 self.window.consume(ROW_LIMIT);
                 self.skip(balance)
             }
             Value::Whole(_) | Value::Damaged(_) => self.stray(),
             Value::Cut => Ok(self.cut()),
+        }
+    }
+
+    /// Says that a member with rows in its first `length` bytes is not read.
+    fn fault_of_rows_under(&mut self, key: &str, length: usize) {
+        let aside = ASIDE.iter().any(|known| known.eq_ignore_ascii_case(key));
+        let text = &self.window.text()[..length];
+        if !aside && !text.starts_with(b"\"") && names_a_column(text) {
+            let detail = format!("rows under the key {key:?}, which is not read");
+            self.fault(FaultKind::BadRow, &detail);
         }
     }
 
@@ -396,6 +420,25 @@ fn key(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (key, after) = text.split_at(memchr::memchr(b'"', text)?);
     let after = after[1..].trim_ascii_start().strip_prefix(b":")?;
     Some((key, after.trim_ascii_start()))
+}
+
+/// Whether a string in `text`, which may be cut anywhere, is a column that every row has.
+fn names_a_column(mut text: &[u8]) -> bool {
+    while let Some(start) = memchr::memchr(b'"', text) {
+        let string = &text[start + 1..];
+        let mut end = 0;
+        while let Some(&byte) = string.get(end).filter(|&&byte| byte != b'"') {
+            end += 1 + usize::from(byte == b'\\');
+        }
+        let Some((name, rest)) = string.split_at_checked(end) else {
+            return false;
+        };
+        if str::from_utf8(name).is_ok_and(|name| slot(name).is_some_and(Slot::is_required)) {
+            return true;
+        }
+        text = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Where a number, `true`, `false` or `null` ends.

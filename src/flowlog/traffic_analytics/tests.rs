@@ -441,6 +441,59 @@ fn damage_in_members_around_the_rows_is_one_fault_where_it_is() {
 }
 
 #[test]
+fn rows_under_a_key_that_is_not_known_are_one_fault_that_names_it() {
+    let (row, table) = (object(INBOUND), response(&[INBOUND]));
+    let padding = "{},".repeat(ROW_LIMIT);
+    for member in [
+        format!("[{row},{row}]"),
+        row.clone(),
+        table,
+        format!("{{\"deeper\":[{row}]}}"),
+        format!("[\"\\\\\",\"\\\"\",{row}]"),
+        format!("[{row},{padding}{row}]"),
+    ] {
+        let start = format!("{{\"value\":[{row}],\"Items\":");
+        let kept = json(format!("{start}{member},\"a\":[5]}}\n").as_bytes());
+        let detail = "rows under the key \"Items\", which is not read";
+        assert_eq!(
+            kept.faults,
+            [(start.len() as u64, FaultKind::BadRow, detail.to_owned())]
+        );
+        assert_eq!(kept.records.len(), 1);
+    }
+}
+
+#[test]
+fn members_that_name_columns_and_hold_no_rows_are_no_fault() {
+    let row = object(INBOUND);
+    for member in [
+        "\"Statistics\":{\"FlowStatus\":1}",
+        "\"render\":{\"series\":[\"FlowStatus\"]}",
+        "\"error\":{\"target\":\"FlowStatus\"}",
+        "\"query\":\"FlowStatus\"",
+        "\"a\":[\"FlowStatus is x\",\"\\\"FlowStatus\\\"\"]",
+    ] {
+        let kept = json(format!("{{\"value\":[{row}],{member}}}").as_bytes());
+        assert_eq!((kept.records.len(), kept.faults), (1, vec![]), "{member}");
+    }
+}
+
+#[test]
+fn tables_without_rows_are_no_fault_whatever_their_columns() {
+    for table in [
+        response(&[]),
+        r#"{"tables":[]}"#.to_owned(),
+        r#"{"tables":[{"name":"x","columns":[],"rows":[ ]}]}"#.to_owned(),
+        r#"{"tables":[{"rows":[
+            ],"columns":[{"name":"a","type":"int"}]}]}"#
+            .to_owned(),
+    ] {
+        let kept = json(table.as_bytes());
+        assert_eq!((kept.records.len(), kept.faults), (0, vec![]), "{table}");
+    }
+}
+
+#[test]
 fn tables_that_are_no_flows_are_one_fault() {
     let text =
         r#"{"tables":[{"name":"x","columns":[{"name":"a","type":"int"}],"rows":[[1],[2]]}]}"#;
