@@ -43,8 +43,14 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         records: args.max_records,
     };
     let progress = !args.quiet && std::io::stderr().is_terminal();
+    let mut assumptions = Vec::new();
+    if stated.assumed {
+        let said = "no environment is given: state the network (`nsgaudit init LOGS > \
+                    nsgaudit.toml`), and correct what it says";
+        assumptions.push(said.to_owned());
+    }
     let read = setup::read(&logs, stated, &basis, limits, progress)?;
-    let mut assumptions = read.assumptions;
+    assumptions.extend(read.assumptions);
     if logs.plan.skipped_by_path() > 0 {
         let skipped = logs.plan.skipped_by_path();
         assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));

@@ -141,12 +141,12 @@ fn sentences(
     captured: usize,
     dropped: usize,
 ) -> Vec<String> {
-    let how = "state the network: `nsgaudit init LOGS > nsgaudit.toml`, and correct what it says";
     if prefixes.is_empty() {
-        return vec![format!(
-            "no environment is given, and no logged interface shows its own address: no subnet \
-             is assumed, and no requirement can be judged; {how}"
-        )];
+        return vec![
+            "no logged interface shows its own address: no subnet is assumed, and no requirement \
+             can be judged"
+                .to_owned(),
+        ];
     }
     let texts: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
     let mut around = Vec::new();
@@ -162,7 +162,7 @@ fn sentences(
     }
     let mut said = vec![
         format!(
-            "no environment is given: the audited subnets are assumed to be {}, around {}; {how}",
+            "the audited subnets are assumed to be {}, around {}",
             list(&texts),
             around.join(" and ")
         ),
@@ -266,8 +266,7 @@ mod tests {
     #[test]
     fn what_is_assumed_is_said() {
         let (_, said) = assume(&interfaces(&[("10.20.0.4", "A")]), &BTreeSet::new());
-        assert!(said[0].contains("10.20.0.0/24, around the addresses of 1 logged interface;"));
-        assert!(said[0].contains("nsgaudit init LOGS > nsgaudit.toml"));
+        assert!(said[0].ends_with("10.20.0.0/24, around the addresses of 1 logged interface"));
         assert!(said[1].contains("private address space"));
         let (environment, said) = assume(&BTreeMap::new(), &BTreeSet::new());
         assert!(environment.subnets.is_empty() && environment.all_private);
