@@ -4,6 +4,7 @@
 pub mod args;
 mod audit;
 mod connections;
+mod fill;
 mod flows;
 mod init;
 pub mod output;
@@ -86,7 +87,7 @@ fn run(verb: Verb) -> Result<Status> {
 
 fn explain(code: &str) -> Result<Status> {
     match checks::explain(code) {
-        Some(text) => print(text),
+        Some(text) => print(&fill::fill(text)),
         None => Err(Error::Usage {
             message: format!(
                 "no check is called {code:?}: `nsgaudit checks` lists them, NSG101 is one"

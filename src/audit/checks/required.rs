@@ -144,8 +144,8 @@ fn known(decided: &Decided<'_>) -> String {
 fn unanswered(decided: &Decided<'_>) -> Finding {
     let mut finding = of_requirement("NSG104", decided, "is allowed, but nothing came back");
     finding.details.push(
-        "No NSG drops replies to what it allowed: a route to an appliance, a firewall, or the host \
-         itself does."
+        "No NSG drops replies to what it allowed. Look at the subnet's routes for the remote \
+         addresses, then at the log of the firewall that they lead to, then at the host."
             .to_owned(),
     );
     finding.evidence = some(&decided.requirement.allowed);
