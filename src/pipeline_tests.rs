@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How long a worker that should wait is watched.
 const WATCHED: Duration = Duration::from_millis(50);
 /// How long a worker that should go on may take: only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs `test` on an attempt of `threads` workers at a plan of so many files.
 fn with_attempt(files: usize, threads: usize, in_one_piece: &[u32], test: impl Fn(&Attempt<'_>)) {
@@ -48,12 +48,12 @@ fn assert_waits(worker: &Receiver<Option<Unit>>) {
     assert_eq!(worker.recv_timeout(WATCHED), Err(RecvTimeoutError::Timeout));
 }
 
-fn segment(file: u32, number: u64, end: u64) -> Option<Unit> {
+fn segment(file: u32, number: u64, end: u64) -> Unit {
     let segment = Segment {
         start: number * SEGMENT,
         end,
     };
-    Some(Unit::Segment(file, number as usize, segment))
+    Unit::Segment(file, number as usize, segment)
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn workers_wait_for_the_segments_of_the_last_file() {
             assert_eq!((first.start, first.end), (0, SEGMENT));
             assert_eq!(
                 others,
-                [segment(0, 1, 2 * SEGMENT), segment(0, 2, u64::MAX)]
+                [segment(0, 1, 2 * SEGMENT), segment(0, 2, u64::MAX)].map(Some)
             );
         });
         assert_eq!(attempt.take(), None);
@@ -104,7 +104,10 @@ fn a_worker_waits_as_long_as_any_file_may_be_cut() {
             assert_eq!(attempt.cut(1, 1), Segment::WHOLE);
             assert_waits(&worker);
             attempt.cut(0, 2 * SEGMENT);
-            assert_eq!(worker.recv_timeout(PATIENCE), Ok(segment(0, 1, u64::MAX)));
+            assert_eq!(
+                worker.recv_timeout(PATIENCE),
+                Ok(Some(segment(0, 1, u64::MAX)))
+            );
         });
     });
 }
@@ -114,7 +117,7 @@ fn segments_come_before_the_next_file() {
     with_attempt(2, 2, &[], |attempt| {
         assert_eq!(attempt.take(), Some(Unit::File(0)));
         attempt.cut(0, 2 * SEGMENT);
-        assert_eq!(attempt.take(), segment(0, 1, u64::MAX));
+        assert_eq!(attempt.take(), Some(segment(0, 1, u64::MAX)));
         assert_eq!(attempt.take(), Some(Unit::File(1)));
     });
 }
