@@ -156,7 +156,7 @@ fn a_hostile_log_stays_in_bounds() {
 fn any_number_of_interfaces_stays_in_bounds() {
     let bench = Bench::new();
     bench.write("network.toml", blob::CONFIG);
-    crowd(&bench.path("crowd.json"), 120_000);
+    crowd(&bench.path("crowd.json"), 80_000);
     assert_bound(&bench, &["crowd.json"]);
     assert_bound(&bench, &["crowd.json", "--config", "network.toml"]);
 }
