@@ -23,6 +23,10 @@ fn with_attempt(files: usize, threads: usize, in_one_piece: &[u32], test: impl F
         level: Level::Scalar,
         scan: crate::flowlog::Limits::default(),
         open: input::Limits::default(),
+        captures: CaptureReading {
+            connections: 1,
+            layers: crate::capture::layers::Options::default(),
+        },
     };
     let in_one_piece = in_one_piece.iter().copied().collect();
     test(&Attempt::new(
