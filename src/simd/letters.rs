@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 use crate::flowlog::{Bits, FlowState, LogKind};
 use crate::net::{Decision, Direction};
 
+/// Bytes of version 1's letters, after which nothing comes.
+pub(super) const WITHOUT_COUNTERS: usize = 5;
+
 /// What the letters of a tuple are, as text and as what they mean.
 #[derive(Clone, Copy)]
 pub(super) struct Meaning {

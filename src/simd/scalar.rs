@@ -1,6 +1,6 @@
 //! Portable twins of the vector loops.
 
-use super::letters::{LETTERS, Letters};
+use super::letters::{LETTERS, Letters, WITHOUT_COUNTERS};
 use super::{Common, Quotes};
 use crate::flowlog::Tuple;
 
@@ -139,6 +139,9 @@ fn decode_one(text: &[u8], start: usize, end: usize, letters: &Letters) -> Optio
         if cursor.at + length != end {
             return None;
         }
+    } else if left != WITHOUT_COUNTERS {
+        // Zero bytes after the letters look like the end.
+        return None;
     }
     Some(Tuple {
         time,

@@ -18,7 +18,7 @@ use std::arch::x86_64::{
 };
 use std::sync::LazyLock;
 
-use super::letters::{LETTERS, Letters, perfect_hash};
+use super::letters::{LETTERS, Letters, WITHOUT_COUNTERS, perfect_hash};
 use super::{Common, Quotes, scalar};
 use crate::flowlog::Tuple;
 
@@ -350,6 +350,9 @@ unsafe fn decode_one(
         };
         wrong = _mm256_or_si256(wrong, counters_wrong);
         counters = numbers;
+    } else if end - letters_at != WITHOUT_COUNTERS {
+        // Zero bytes after the letters look like the end.
+        return false;
     }
     if _mm256_testz_si256(wrong, wrong) == 0 {
         return false;
