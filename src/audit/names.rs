@@ -180,7 +180,7 @@ pub(crate) fn is_platform_rule(rule: &RuleName) -> bool {
 /// Who decided, in words: a rule, or what packets show.
 pub(crate) fn decider(rule: &RuleCount) -> String {
     match rule.outcome {
-        Some(outcome) => format!("no rule that was logged (packets: {})", outcome.name()),
+        Some(outcome) => format!("what packets show ({})", outcome.name()),
         None => rule_words(&rule.nsg, &rule.rule),
     }
 }

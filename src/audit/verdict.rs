@@ -144,7 +144,7 @@ impl<'a> Judge<'a> {
         let by_packets = evidence.by_packets();
         let mut reason = match verdict {
             Verdict::Blocked => match by_packets {
-                Some(outcome) => self.silent(evidence, outcome, &course),
+                Some(outcome) => Self::silent(evidence, outcome, &course),
                 None => blocked(&denied, &allowed, &course),
             },
             Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
@@ -156,8 +156,11 @@ impl<'a> Judge<'a> {
                 bound.row.condition.text
             )],
         };
-        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) && by_packets.is_none() {
-            reason.extend(denial_caveats(bound, evidence));
+        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) {
+            if by_packets.is_none() {
+                reason.extend(denial_caveats(bound, evidence));
+            }
+            reason.extend(self.behind(evidence));
         }
         if verdict != Verdict::NotApplicable {
             reason.extend(beside(evidence));
@@ -216,7 +219,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Blocked, as packets alone show.
-    fn silent(&self, evidence: &Evidence<'_>, outcome: Outcome, course: &Course) -> Vec<String> {
+    fn silent(evidence: &Evidence<'_>, outcome: Outcome, course: &Course) -> Vec<String> {
         let tried = count(evidence.captured()).flows;
         let denied = count(evidence.denied.iter().copied()).flows;
         let since = names::time(course.first_denied);
@@ -231,15 +234,21 @@ impl<'a> Judge<'a> {
         )];
         if evidence.behind.is_empty() {
             reason.push(outcome.advice().to_owned());
-        } else {
-            let logs = self.presenter.observed(&evidence.behind);
-            reason.push(format!(
-                "The logs say that it is allowed, by {}: what drops it is behind the NSG: a route, \
-                 a firewall or the host.",
-                deciders(&logs, "flow")
-            ));
         }
         reason
+    }
+
+    /// What logs say of traffic that packets show to be dropped.
+    fn behind(&self, evidence: &Evidence<'_>) -> Option<String> {
+        if evidence.behind.is_empty() {
+            return None;
+        }
+        let logs = self.presenter.observed(&evidence.behind);
+        Some(format!(
+            "The logs say that it is allowed, by {}: what drops it is behind the NSG: a route, a \
+             firewall or the host.",
+            deciders(&logs, "flow")
+        ))
     }
 
     fn partly_blocked(&self, denied: &Observed, course: &Course) -> Vec<String> {

@@ -8,12 +8,11 @@ use super::super::names;
 use super::super::observe::count;
 use super::super::traffic::Judged;
 use super::{Findings, finding};
-use crate::classify::Scope;
 use crate::net::{Decision, Outcome, Protocol};
 use crate::tally::{Group, Port};
 
 /// What logs and packets both speak of: from where, to where, on what.
-type Conversation = (Scope, Scope, Protocol, Port);
+type Conversation = (String, String, Protocol, Port);
 
 /// Groups of one conversation.
 #[derive(Default)]
@@ -62,12 +61,12 @@ impl Findings<'_> {
         findings.extend(
             behind
                 .iter()
-                .map(|(&key, both)| self.dropped_behind(key, both)),
+                .map(|(key, both)| self.dropped_behind(key, both)),
         );
         findings.extend(
             contradicted
                 .iter()
-                .map(|(&key, both)| self.disagreement(key, both)),
+                .map(|(key, both)| self.disagreement(key, both)),
         );
         findings.extend(self.one_sided());
         findings.extend(self.evicted());
@@ -94,30 +93,17 @@ impl Findings<'_> {
     }
 
     fn conversation(&self, group: &Group) -> Conversation {
-        let scope = |class| self.matcher.classes.class(class).scope;
+        let end = |class| self.presenter.places.endpoint(class, group.edition);
         (
-            scope(group.source),
-            scope(group.destination),
+            end(group.source),
+            end(group.destination),
             group.protocol,
             group.port,
         )
     }
 
-    /// `tcp 443 from compute to internet`, and what a fingerprint is made of.
-    fn words(&self, (source, destination, protocol, port): Conversation) -> (String, [String; 4]) {
-        let place = |scope| names::place(scope, self.matcher.environment);
-        let parts = [
-            place(source),
-            place(destination),
-            protocol.to_string(),
-            names::port(port),
-        ];
-        let [from, to, protocol, port] = &parts;
-        (format!("{protocol} {port} from {from} to {to}"), parts)
-    }
-
-    fn dropped_behind(&self, key: Conversation, both: &Both<'_>) -> Finding {
-        let (words, identity) = self.words(key);
+    fn dropped_behind(&self, key: &Conversation, both: &Both<'_>) -> Finding {
+        let (words, identity) = words(key);
         let identity: Vec<_> = identity.iter().map(String::as_str).collect();
         let (logs, packets) = (
             self.presenter.observed(&both.logged),
@@ -147,8 +133,8 @@ impl Findings<'_> {
         }
     }
 
-    fn disagreement(&self, key: Conversation, both: &Both<'_>) -> Finding {
-        let (words, identity) = self.words(key);
+    fn disagreement(&self, key: &Conversation, both: &Both<'_>) -> Finding {
+        let (words, identity) = words(key);
         let identity: Vec<_> = identity.iter().map(String::as_str).collect();
         let (logs, packets) = (
             self.presenter.observed(&both.logged),
@@ -231,4 +217,11 @@ impl Findings<'_> {
             )
         })
     }
+}
+
+/// `tcp 443 from compute to Storage`, and what a fingerprint is made of.
+fn words((source, destination, protocol, port): &Conversation) -> (String, [String; 4]) {
+    let (protocol, port) = (protocol.to_string(), names::port(*port));
+    let words = format!("{protocol} {port} from {source} to {destination}");
+    (words, [source.clone(), destination.clone(), protocol, port])
 }

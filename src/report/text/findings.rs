@@ -199,7 +199,11 @@ fn observed(
     timeline(page, &observed.timeline, above);
     let count = if all { observed.rules.len() } else { NAMED };
     for rule in observed.rules.iter().take(count) {
-        let mut text = Text::toned(Tone::Strong, &rule.rule);
+        let decider = match rule.outcome {
+            Some(outcome) => format!("packets, {}", outcome.name()),
+            None => rule.rule.clone(),
+        };
+        let mut text = Text::toned(Tone::Strong, &decider);
         if !rule.nsg.is_empty() {
             text = text.plain(" of NSG ").push(Tone::Strong, &rule.nsg);
         }
