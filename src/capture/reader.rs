@@ -21,6 +21,9 @@ const LONGEST: u32 = 16 << 20;
 /// Largest piece that is made on request; offsets in a piece are 32 bits.
 const LARGEST_TARGET: usize = 64 << 20;
 
+/// How many bytes are asked of the input at once.
+const STEP: usize = 256 << 10;
+
 /// What is wrong at a place of a capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFault {
@@ -182,29 +185,33 @@ impl<R: Read> Reader<R> {
     /// show.
     fn read_to(&mut self, bytes: &mut Vec<u8>, length: usize) {
         let mut filled = bytes.len();
-        if self.ended || filled >= length {
-            return;
+        while !self.ended && filled < length {
+            if filled == bytes.len() {
+                // Room is made as bytes come, not for what a damaged length asks for.
+                bytes.resize(length.min(filled + STEP), 0);
+            }
+            filled += self.read_once(&mut bytes[filled..]);
         }
-        bytes.resize(length, 0);
-        while filled < length {
-            match self.inner.read(&mut bytes[filled..]) {
-                Ok(0) => {
-                    self.ended = true;
-                    break;
-                }
+        bytes.truncate(filled);
+    }
+
+    /// One read of the input; 0 at its end.
+    fn read_once(&mut self, room: &mut [u8]) -> usize {
+        loop {
+            match self.inner.read(room) {
                 Ok(count) => {
-                    filled += count;
+                    self.ended = count == 0;
                     self.read += count as u64;
+                    return count;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.ended = true;
                     self.failure = Some(error);
-                    break;
+                    return 0;
                 }
             }
         }
-        bytes.truncate(filled);
     }
 
     fn decode(&mut self, piece: &mut Piece, at: usize, faults: &mut Vec<ReadFault>) -> Progress {
