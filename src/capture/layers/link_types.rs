@@ -1,7 +1,7 @@
 //! Names of link types that are met but not decoded.
 
 /// The well-known ones, by number.
-const NAMES: [(u16, &str); 38] = [
+const NAMES: [(u16, &str); 42] = [
     (3, "AX.25"),
     (6, "IEEE 802.5 Token Ring"),
     (7, "ARCNET"),
@@ -22,6 +22,7 @@ const NAMES: [(u16, &str); 38] = [
     (143, "DOCSIS"),
     (144, "Linux IrDA"),
     (163, "IEEE 802.11 with AVS header"),
+    (182, "Multilink Frame Relay"),
     (187, "Bluetooth HCI"),
     (189, "Linux USB"),
     (192, "Per-Packet Information"),
@@ -40,6 +41,9 @@ const NAMES: [(u16, &str); 38] = [
     (249, "Windows USB"),
     (252, "Wireshark upper PDU"),
     (253, "Linux netlink"),
+    (258, "Apple PKTAP"),
+    (284, "Marvell DSA"),
+    (285, "Marvell DSA with EtherType"),
 ];
 
 /// A link type in words.
