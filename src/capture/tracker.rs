@@ -2,8 +2,9 @@
 //! what they give, in their order.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::connection::{Connection, Errors, Place};
+use super::connection::{Connection, Errors, Key, Place, key_of};
 use super::fragments::{Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
@@ -118,30 +119,46 @@ impl Tracker {
         } = packet.transport
         {
             let errors = Errors::of(packet.protocol, kind, code);
-            self.join(Connection::of_error(&quoted, errors, at), &mut tracked.sums);
+            let sum = Connection::of_error(&quoted, errors, at);
+            let last = self.last_of(&sum.key, &mut tracked.sums);
+            match last {
+                Some(last) if last.continues(&sum) => last.append(&sum),
+                _ => self.push(sum, &mut tracked.sums),
+            }
         } else {
-            self.join(Connection::of(&packet, at), &mut tracked.sums);
+            let (key, side) = key_of(&packet);
+            let last = self.last_of(&key, &mut tracked.sums);
+            if !last.is_some_and(|last| last.add(side, &packet, at)) {
+                let sum = Connection::begin(key, side, &packet, at);
+                self.push(sum, &mut tracked.sums);
+            }
         }
     }
 
-    fn join(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
-        let hash = sum.key.hash();
-        let found = self
+    /// The last sum of a key.
+    #[inline]
+    fn last_of<'s>(&self, key: &Key, sums: &'s mut [Connection]) -> Option<&'s mut Connection> {
+        let number = self
             .index
-            .find_mut(hash, |&number| sums[number as usize].key == sum.key);
+            .find(key.hash(), |&number| sums[number as usize].key == *key)?;
+        Some(&mut sums[*number as usize])
+    }
+
+    /// A new sum, the last of its key.
+    fn push(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
         let next = sums.len() as u32;
-        let Some(number) = found else {
-            self.index
-                .insert_unique(hash, next, |&number| sums[number as usize].key.hash());
-            sums.push(sum);
-            return;
-        };
-        let last = &mut sums[*number as usize];
-        if last.continues(&sum) {
-            last.append(&sum);
-        } else {
-            *number = next;
-            sums.push(sum);
+        let hash = sum.key.hash();
+        let entry = self.index.entry(
+            hash,
+            |&number| sums[number as usize].key == sum.key,
+            |&number| sums[number as usize].key.hash(),
+        );
+        match entry {
+            Entry::Occupied(mut entry) => *entry.get_mut() = next,
+            Entry::Vacant(entry) => {
+                entry.insert(next);
+            }
         }
+        sums.push(sum);
     }
 }

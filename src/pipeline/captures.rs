@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::{Reading, Source, lock};
+use crate::capture::connection::Connection;
 use crate::capture::layers::Options;
 use crate::capture::piece::Piece;
 use crate::capture::reader::Reader;
@@ -21,6 +22,8 @@ use crate::tally::CaptureTotals;
 
 /// Bytes of a capture that are decoded at a time.
 const PIECE: usize = 1 << 20;
+/// Most connections that are handed on at once.
+const PART: usize = 1 << 10;
 /// Files of one capture may overlap so much: a writer rotates while packets wait to be written.
 const OVERLAP: i64 = 1_000_000_000;
 
@@ -56,13 +59,16 @@ pub struct CapturesRead {
     pub bytes: u64,
 }
 
-/// Reads captures; their connections go to `finished`.
+/// What takes a worker's share of the connections.
+pub(super) type Takes<'t> = Box<dyn Finished + Send + 't>;
+
+/// Reads captures with a worker for each of `takers`; connections go to whichever is free.
 pub(super) fn run(
     pool: &rayon::ThreadPool,
     plan: &Plan,
     mut found: Vec<Found<'_>>,
     reading: &Reading,
-    finished: &mut (dyn Finished + Send),
+    mut takers: Vec<Takes<'_>>,
     progress: &AtomicU64,
 ) -> CapturesRead {
     found.sort_by_cached_key(|found| {
@@ -70,37 +76,65 @@ pub(super) fn run(
         (series, found.first_time, found.file)
     });
     let feed = Mutex::new(Feed::new(plan, found, reading, progress));
+    let ended = Mutex::new(Ended::default());
     let joining = Joining {
-        state: Mutex::new(Joiner::new(reading.captures.connections, finished)),
+        state: Mutex::new(Joiner::new(reading.captures.connections, &ended)),
         moved: Condvar::new(),
-        most_ready: 2 * reading.threads,
+        most_ready: 2 * takers.len(),
     };
     pool.scope(|scope| {
-        for _ in 0..reading.threads {
-            let (feed, joining) = (&feed, &joining);
+        for taker in &mut takers {
+            let (feed, joining, ended) = (&feed, &joining, &ended);
             scope.spawn(move |_| {
                 let mut tracker = Tracker::new(reading.captures.layers.clone());
                 let mut piece = Piece::default();
-                while let Some(ticket) = {
-                    let mut feed = lock(feed);
-                    feed.next(&mut piece)
-                } {
+                loop {
+                    take_all(ended, taker);
+                    let ticket = lock(feed).next(&mut piece);
+                    let Some(ticket) = ticket else { break };
                     let tracked = tracker.track(&piece, ticket.file);
                     joining.put(ticket, tracked);
                 }
             });
         }
     });
+    let joiner = joining.state.into_inner();
+    let mut read = joiner.unwrap_or_else(PoisonError::into_inner).finish();
+    pool.scope(|scope| {
+        for taker in &mut takers {
+            let ended = &ended;
+            scope.spawn(move |_| take_all(ended, taker));
+        }
+    });
     let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let joiner = joining
-        .state
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    let mut read = joiner.finish();
     read.totals.files = feed.files;
     read.bytes = feed.bytes;
     read.faults.merge(feed.faults);
     read
+}
+
+/// Connections that have ended, in parts.
+#[derive(Debug, Default)]
+struct Ended {
+    parts: VecDeque<Vec<Connection>>,
+}
+
+impl Finished for Ended {
+    fn finished(&mut self, connections: &[Connection]) {
+        self.parts.push_back(connections.to_vec());
+    }
+}
+
+/// Hands on parts while there are any.
+fn take_all(ended: &Mutex<Ended>, taker: &mut Takes<'_>) {
+    loop {
+        let part = lock(ended).parts.pop_front();
+        let Some(mut part) = part else { return };
+        part.sort_unstable_by_key(|connection| (connection.file, connection.offset));
+        for connections in part.chunks(PART) {
+            taker.finished(connections);
+        }
+    }
 }
 
 /// What the names of a capture's rotated files have in common: numbers count for nothing in the
@@ -252,7 +286,7 @@ struct Joiner<'f> {
     series: Option<String>,
     /// Time of the last packet.
     last: Option<i64>,
-    finished: &'f mut (dyn Finished + Send),
+    ended: &'f Mutex<Ended>,
     read: CapturesRead,
 }
 
@@ -278,7 +312,7 @@ impl Joining<'_> {
 }
 
 impl<'f> Joiner<'f> {
-    fn new(connections: usize, finished: &'f mut (dyn Finished + Send)) -> Self {
+    fn new(connections: usize, ended: &'f Mutex<Ended>) -> Self {
         Self {
             next: 0,
             ready: BTreeMap::new(),
@@ -286,7 +320,7 @@ impl<'f> Joiner<'f> {
             connections,
             series: None,
             last: None,
-            finished,
+            ended,
             read: CapturesRead::default(),
         }
     }
@@ -309,7 +343,11 @@ impl<'f> Joiner<'f> {
         if tracked.counts.counted > 0 {
             self.read.flow_files.insert(ticket.file);
         }
-        self.table.absorb(tracked, self.finished);
+        let mut ended = Ended::default();
+        self.table.absorb(tracked, &mut ended);
+        if !ended.parts.is_empty() {
+            lock(self.ended).parts.append(&mut ended.parts);
+        }
     }
 
     /// What follows is another capture.
@@ -318,9 +356,9 @@ impl<'f> Joiner<'f> {
             return;
         }
         self.last = None;
-        self.table.finish(self.finished);
         let empty = Table::new(self.connections);
-        let seen = std::mem::replace(&mut self.table, empty).totals;
+        let (parts, seen) = std::mem::replace(&mut self.table, empty).into_parts();
+        lock(self.ended).parts.extend(parts);
         self.read.faults.merge(seen.faults);
         self.read.totals.add(&CaptureTotals {
             captures: 1,
