@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 17] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -26,6 +26,7 @@ const MODULES: [(&str, &[&str]); 16] = [
     ("catalogue", &["net", "error"]),
     ("environment", &["net", "error", "catalogue", "tally"]),
     ("classify", &["net", "catalogue", "environment"]),
+    ("policy", &["net", "environment"]),
     ("tally", &["net", "fault", "simd", "flowlog", "classify"]),
     (
         "audit",
@@ -36,6 +37,7 @@ const MODULES: [(&str, &[&str]); 16] = [
             "catalogue",
             "environment",
             "classify",
+            "policy",
             "tally",
         ],
     ),
@@ -55,10 +57,12 @@ const MODULES: [(&str, &[&str]); 16] = [
             "fault",
             "simd",
             "flowlog",
+            "capture",
             "input",
             "catalogue",
             "environment",
             "classify",
+            "policy",
             "tally",
             "audit",
             "report",
