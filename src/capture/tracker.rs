@@ -9,7 +9,7 @@ use super::fragments::{Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
 use super::piece::Piece;
-use crate::fault::FaultTally;
+use crate::fault::{FaultKind, FaultTally};
 
 /// What became of packets. Read = counted + not IP + skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +51,15 @@ pub struct Tracked {
     pub span: Option<(i64, i64)>,
 }
 
+const NO_TIME: &str = "expected the time of the packet, found none (a simple packet block, or 0)";
+
+impl Tracked {
+    fn skip(&mut self, file: u32, offset: u64, kind: FaultKind, detail: String) {
+        self.counts.skipped += 1;
+        self.faults.add(file, offset, kind, detail);
+    }
+}
+
 /// Tracks pieces, one after another; keeps its memory.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -79,17 +88,17 @@ impl Tracker {
                 offset: piece.offset(span),
             };
             tracked.counts.read += 1;
-            if span.time != 0 {
-                let (first, _) = tracked.span.unwrap_or((span.time, span.time));
-                tracked.span = Some((first, span.time));
+            if span.time == 0 {
+                // In 1970 it would stretch the audited time over decades.
+                tracked.skip(file, at.offset, FaultKind::BadTime, NO_TIME.to_owned());
+                continue;
             }
+            let (first, _) = tracked.span.unwrap_or((span.time, span.time));
+            tracked.span = Some((first, span.time));
             match layers::decode(span.link, piece.data(span), span.original, &self.options) {
                 Ok(packet) => self.add(packet, at, &mut tracked),
                 Err(Skip::NotIp) => tracked.counts.not_ip += 1,
-                Err(Skip::Fault(kind, detail)) => {
-                    tracked.counts.skipped += 1;
-                    tracked.faults.add(file, at.offset, kind, detail);
-                }
+                Err(Skip::Fault(kind, detail)) => tracked.skip(file, at.offset, kind, detail),
             }
         }
         tracked

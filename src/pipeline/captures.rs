@@ -137,8 +137,9 @@ fn take_all(ended: &Mutex<Ended>, taker: &mut Takes<'_>) {
     }
 }
 
-/// What the names of a capture's rotated files have in common: numbers count for nothing in the
-/// file's name, and in folders that are nothing but a number, such as a day's.
+/// What the names of a capture's rotated files have in common. Numbers count for nothing where a
+/// writer puts them: two digits or more behind a separator, any behind the last dot (`x.pcap1`), and
+/// folders that are nothing but a number, such as a day's. The 1 of `vm1.pcap` is a name's.
 fn series(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').collect();
     let name = parts.pop().unwrap_or_default();
@@ -147,12 +148,22 @@ fn series(path: &str) -> String {
         .into_iter()
         .map(|part| if is_number(part) { "#" } else { part });
     let mut series: String = folders.flat_map(|part| [part, "/"]).collect();
-    for letter in name.chars() {
-        if !letter.is_ascii_digit() {
+    let ending = name.rfind('.').unwrap_or(name.len());
+    let mut at = 0;
+    while at < name.len() {
+        let rest = &name[at..];
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if digits == 0 {
+            let letter = rest.chars().next().unwrap_or_default();
             series.push(letter);
-        } else if !series.ends_with('#') {
-            series.push('#');
+            at += letter.len_utf8();
+            continue;
         }
+        let behind = name[..at].chars().next_back();
+        let counts =
+            at > ending || digits >= 2 && behind.is_none_or(|letter| !letter.is_alphanumeric());
+        series.push_str(if counts { "#" } else { &rest[..digits] });
+        at += digits;
     }
     series
 }
@@ -396,5 +407,8 @@ mod tests {
             series("/vm-2/2026/01/05/packetcapture_14_00_00_000.cap")
         );
         assert_eq!(series("ring_00001_2026.pcap"), "ring_#_#.pcap");
+        assert_eq!(series("x.pcap1"), series("x.pcap12"));
+        assert_ne!(series("vm1.pcap"), series("vm2.pcap"));
+        assert_eq!(series("é1.7ü"), "é1.#ü");
     }
 }
