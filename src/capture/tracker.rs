@@ -4,11 +4,11 @@
 use hashbrown::HashTable;
 
 use super::connection::{Connection, Errors, Place};
-use super::fragments::{Fragments, Later};
+use super::fragments::{Found, Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
 use super::piece::Piece;
-use crate::fault::FaultTally;
+use crate::fault::{FaultKind, FaultTally};
 
 /// What became of packets. Read = counted + not IP + skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,16 @@ impl PacketCounts {
         self.counted += other.counted;
         self.not_ip += other.not_ip;
         self.skipped += other.skipped;
+    }
+
+    /// Counts a fragment for skipped that was counted before it was known that its first fragment is
+    /// not there.
+    pub fn lose(&mut self, id: u32, at: Place, faults: &mut FaultTally) {
+        self.counted -= 1;
+        self.skipped += 1;
+        let detail =
+            format!("expected its first fragment (identification {id}) before it, found none");
+        faults.add(at.file, at.offset, FaultKind::LostFragment, detail);
     }
 }
 
@@ -55,6 +65,9 @@ pub struct Tracked {
 pub struct Tracker {
     /// By key: the last of its sums.
     index: HashTable<u32>,
+    /// How many sums came before the last fragment whose conversation is not known here. It may
+    /// belong to any, between the packets before and after it: no sum holds both.
+    closed: u32,
     options: Options,
 }
 
@@ -63,6 +76,7 @@ impl Tracker {
     pub fn new(options: Options) -> Self {
         Self {
             index: HashTable::new(),
+            closed: 0,
             options,
         }
     }
@@ -70,6 +84,7 @@ impl Tracker {
     /// Adds up the packets of a piece of the plan's file `file`.
     pub fn track(&mut self, piece: &Piece, file: u32) -> Tracked {
         self.index.clear();
+        self.closed = 0;
         let mut tracked = Tracked::default();
         for span in &piece.packets {
             let at = Place {
@@ -103,12 +118,24 @@ impl Tracker {
                 packet
             }
             Some(fragment) => {
-                let Some(whole) = tracked.fragments.find(&packet, fragment.id, at.time) else {
-                    let id = fragment.id;
-                    tracked.later.push(Later { packet, id, at });
-                    return;
-                };
-                whole
+                let id = fragment.id;
+                match tracked.fragments.find(&packet, id, at.time) {
+                    Found::Whole(whole) => whole,
+                    Found::TooLate => {
+                        return tracked.counts.lose(id, at, &mut tracked.faults);
+                    }
+                    Found::Unknown => {
+                        let before = tracked.sums.len() as u32;
+                        self.closed = before;
+                        let later = Later {
+                            packet,
+                            id,
+                            at,
+                            before,
+                        };
+                        return tracked.later.push(later);
+                    }
+                }
             }
         };
         if let Transport::Icmp {
@@ -137,7 +164,7 @@ impl Tracker {
             return;
         };
         let last = &mut sums[*number as usize];
-        if last.continues(&sum) {
+        if *number >= self.closed && last.continues(&sum) {
             last.append(&sum);
         } else {
             *number = next;
