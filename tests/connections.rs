@@ -4,7 +4,8 @@
 #[path = "../fuzz/bodies.rs"]
 mod bodies;
 
-use bodies::connections::{STEP, Step, cuts_do_not_show};
+use bodies::capture_reader;
+use bodies::connections::{STEP, Step, cuts_do_not_show, file};
 use proptest::prelude::*;
 
 /// So many cases, or as many as `PROPTEST_CASES` says.
@@ -43,5 +44,18 @@ proptest! {
             })
             .collect();
         cuts_do_not_show(&steps);
+    }
+}
+
+#[test]
+fn a_capture_cut_at_any_byte_adds_up_to_the_same_in_any_pieces() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz");
+    for name in ["ise.pcap", "sections.pcapng"] {
+        let path = folder.join("capture_connections").join(name);
+        let bytes = std::fs::read(path).expect("a kept file");
+        for length in 0..bytes.len() {
+            capture_reader(&bytes[..length]);
+            file(&bytes[..length]);
+        }
     }
 }
