@@ -1,5 +1,8 @@
 //! What each fuzz target holds, for the fuzzer and for the tests that replay its files on stable.
 
+#[path = "connections.rs"]
+pub(crate) mod connections;
+
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -24,7 +27,7 @@ use nsgaudit::simd::{self, Common, Level};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 8] = [
+pub(crate) const TARGETS: [Target; 9] = [
     ("flow_log", flow_log),
     ("segments", segments),
     ("tuple", tuple),
@@ -33,6 +36,7 @@ pub(crate) const TARGETS: [Target; 8] = [
     ("inputs", inputs),
     ("capture_reader", capture_reader),
     ("capture_layers", capture_layers),
+    ("capture_connections", capture_connections),
 ];
 
 /// All that a decoder said, faults in a fixed order.
@@ -432,5 +436,15 @@ fn holds_together(packet: &Packet) {
     if is_later || packet.transport == Transport::Other {
         assert_eq!(packet.transport, Transport::Other);
         assert_eq!((packet.source_port, packet.destination_port), (0, 0));
+    }
+}
+
+/// Connections are the same however a capture is cut: a capture's, and those of a sequence of packets,
+/// of which each six bytes make one.
+pub(crate) fn capture_connections(bytes: &[u8]) {
+    if head::sniff(bytes) == head::Kind::Capture {
+        connections::file(bytes);
+    } else {
+        connections::cuts_do_not_show(&connections::steps(bytes));
     }
 }

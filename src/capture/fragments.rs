@@ -25,6 +25,19 @@ pub struct Later {
     pub id: u32,
     /// Where it is.
     pub at: Place,
+    /// How many sums of its piece come before it.
+    pub before: u32,
+}
+
+/// What is known of a later fragment's datagram.
+#[derive(Debug, Clone, Copy)]
+pub enum Found {
+    /// Its first fragment came not long before: the later one with the ports of that.
+    Whole(Packet),
+    /// Its first fragment came too long before.
+    TooLate,
+    /// No first fragment.
+    Unknown,
 }
 
 /// Ports and time of a first fragment.
@@ -70,11 +83,15 @@ impl Fragments {
         }
     }
 
-    /// A later fragment with the ports of its first, if that came not long before.
-    pub fn find(&self, packet: &Packet, id: u32, time: i64) -> Option<Packet> {
-        let first = self.firsts.get(&datagram(packet, id))?;
-        let gap = time.saturating_sub(first.time);
-        (gap <= PATIENCE.as_nanos() as i64).then_some(Packet {
+    /// Looks for the first fragment of a later one's datagram.
+    pub fn find(&self, packet: &Packet, id: u32, time: i64) -> Found {
+        let Some(first) = self.firsts.get(&datagram(packet, id)) else {
+            return Found::Unknown;
+        };
+        if time.saturating_sub(first.time) > PATIENCE.as_nanos() as i64 {
+            return Found::TooLate;
+        }
+        Found::Whole(Packet {
             source_port: first.source_port,
             destination_port: first.destination_port,
             ..*packet

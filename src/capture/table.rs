@@ -3,11 +3,11 @@
 
 use hashbrown::HashTable;
 
-use super::connection::{Connection, Sent, by_age};
-use super::fragments::{Fragments, Later};
+use super::connection::{Connection, Place, Sent, by_age};
+use super::fragments::{Found, Fragments};
 use super::packet::Tunnel;
 use super::tracker::{PacketCounts, Tracked};
-use crate::fault::{FaultKind, FaultTally};
+use crate::fault::FaultTally;
 
 /// The live connections of one capture.
 #[derive(Debug)]
@@ -207,16 +207,23 @@ impl Table {
         self.totals.packets.add(&tracked.counts);
         self.totals.faults.merge(tracked.faults);
         let mut ended = Ended::new(&mut self.totals, finished);
+        let mut rest = tracked.sums.as_slice();
+        let mut joined = 0;
         for later in &tracked.later {
+            let (before, after) = rest.split_at((later.before - joined) as usize);
+            (rest, joined) = (after, later.before);
+            for sum in before {
+                self.live.join(sum, &mut ended);
+            }
             match self.fragments.find(&later.packet, later.id, later.at.time) {
-                Some(packet) => self
+                Found::Whole(packet) => self
                     .live
                     .join(&Connection::of(&packet, later.at), &mut ended),
-                None => ended.totals.lose(later),
+                Found::TooLate | Found::Unknown => ended.totals.lose(later.id, later.at),
             }
         }
         self.fragments.append(tracked.fragments);
-        for sum in &tracked.sums {
+        for sum in rest {
             self.live.join(sum, &mut ended);
         }
         if self.live.len() > self.crowded {
@@ -272,15 +279,7 @@ impl Table {
 
 impl Totals {
     /// Counts a fragment whose first is not there.
-    fn lose(&mut self, later: &Later) {
-        self.packets.counted -= 1;
-        self.packets.skipped += 1;
-        let detail = format!(
-            "expected its first fragment (identification {}) before it, found none",
-            later.id
-        );
-        let at = later.at;
-        self.faults
-            .add(at.file, at.offset, FaultKind::LostFragment, detail);
+    fn lose(&mut self, id: u32, at: Place) {
+        self.packets.lose(id, at, &mut self.faults);
     }
 }

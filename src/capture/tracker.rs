@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::connection::{Connection, Errors, Key, Place, key_of};
-use super::fragments::{Fragments, Later};
+use super::fragments::{Found, Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
 use super::piece::Piece;
@@ -31,6 +31,16 @@ impl PacketCounts {
         self.counted += other.counted;
         self.not_ip += other.not_ip;
         self.skipped += other.skipped;
+    }
+
+    /// Counts a fragment for skipped that was counted before it was known that its first fragment is
+    /// not there.
+    pub fn lose(&mut self, id: u32, at: Place, faults: &mut FaultTally) {
+        self.counted -= 1;
+        self.skipped += 1;
+        let detail =
+            format!("expected its first fragment (identification {id}) before it, found none");
+        faults.add(at.file, at.offset, FaultKind::LostFragment, detail);
     }
 }
 
@@ -65,6 +75,9 @@ impl Tracked {
 pub struct Tracker {
     /// By key: the last of its sums.
     index: HashTable<u32>,
+    /// How many sums came before the last fragment whose conversation is not known here. It may
+    /// belong to any, between the packets before and after it: no sum holds both.
+    closed: u32,
     options: Options,
 }
 
@@ -73,6 +86,7 @@ impl Tracker {
     pub fn new(options: Options) -> Self {
         Self {
             index: HashTable::new(),
+            closed: 0,
             options,
         }
     }
@@ -80,6 +94,7 @@ impl Tracker {
     /// Adds up the packets of a piece of the plan's file `file`.
     pub fn track(&mut self, piece: &Piece, file: u32) -> Tracked {
         self.index.clear();
+        self.closed = 0;
         let mut tracked = Tracked::default();
         for span in &piece.packets {
             let at = Place {
@@ -113,12 +128,24 @@ impl Tracker {
                 packet
             }
             Some(fragment) => {
-                let Some(whole) = tracked.fragments.find(&packet, fragment.id, at.time) else {
-                    let id = fragment.id;
-                    tracked.later.push(Later { packet, id, at });
-                    return;
-                };
-                whole
+                let id = fragment.id;
+                match tracked.fragments.find(&packet, id, at.time) {
+                    Found::Whole(whole) => whole,
+                    Found::TooLate => {
+                        return tracked.counts.lose(id, at, &mut tracked.faults);
+                    }
+                    Found::Unknown => {
+                        let before = tracked.sums.len() as u32;
+                        self.closed = before;
+                        let later = Later {
+                            packet,
+                            id,
+                            at,
+                            before,
+                        };
+                        return tracked.later.push(later);
+                    }
+                }
             }
         };
         if let Transport::Icmp {
@@ -144,13 +171,13 @@ impl Tracker {
         }
     }
 
-    /// The last sum of a key.
+    /// The last sum of a key that may be added to.
     #[inline]
     fn last_of<'s>(&self, key: &Key, sums: &'s mut [Connection]) -> Option<&'s mut Connection> {
         let number = self
             .index
             .find(key.hash(), |&number| sums[number as usize].key == *key)?;
-        Some(&mut sums[*number as usize])
+        (*number >= self.closed).then(|| &mut sums[*number as usize])
     }
 
     /// A new sum, the last of its key.

@@ -9,6 +9,7 @@
 )]
 
 pub mod blob;
+pub mod packets;
 
 use std::ffi::OsStr;
 use std::fs;
