@@ -8,7 +8,7 @@ use super::connection::{Connection, Errors, Key, Place, key_of};
 use super::fragments::{Found, Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
-use super::piece::Piece;
+use super::piece::{Piece, Span};
 use crate::fault::{FaultKind, FaultTally};
 
 /// What became of packets. Read = counted + not IP + skipped.
@@ -61,7 +61,8 @@ pub struct Tracked {
     pub span: Option<(i64, i64)>,
 }
 
-const NO_TIME: &str = "expected the time of the packet, found none (a simple packet block, or 0)";
+const NO_TIME: &str =
+    "expected the time of the packet, found a block without one (a simple packet)";
 
 impl Tracked {
     fn skip(&mut self, file: u32, offset: u64, kind: FaultKind, detail: String) {
@@ -103,7 +104,7 @@ impl Tracker {
                 offset: piece.offset(span),
             };
             tracked.counts.read += 1;
-            if span.time == 0 {
+            if span.time == Span::NO_TIME {
                 // In 1970 it would stretch the audited time over decades.
                 tracked.skip(file, at.offset, FaultKind::BadTime, NO_TIME.to_owned());
                 continue;

@@ -138,7 +138,7 @@ fn take_all(ended: &Mutex<Ended>, taker: &mut Takes<'_>) {
 }
 
 /// What the names of a capture's rotated files have in common. Numbers count for nothing where a
-/// writer puts them: two digits or more behind a separator, any behind the last dot (`x.pcap1`), and
+/// writer puts them: behind `_` or the last dot (`x.pcap1`), two digits or more behind a separator, and
 /// folders that are nothing but a number, such as a day's. The 1 of `vm1.pcap` is a name's.
 fn series(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').collect();
@@ -160,8 +160,9 @@ fn series(path: &str) -> String {
             continue;
         }
         let behind = name[..at].chars().next_back();
-        let counts =
-            at > ending || digits >= 2 && behind.is_none_or(|letter| !letter.is_alphanumeric());
+        let counts = at > ending
+            || behind == Some('_')
+            || digits >= 2 && behind.is_none_or(|letter| !letter.is_alphanumeric());
         series.push_str(if counts { "#" } else { &rest[..digits] });
         at += digits;
     }
@@ -409,6 +410,8 @@ mod tests {
         assert_eq!(series("ring_00001_2026.pcap"), "ring_#_#.pcap");
         assert_eq!(series("x.pcap1"), series("x.pcap12"));
         assert_ne!(series("vm1.pcap"), series("vm2.pcap"));
+        assert_ne!(series("vm-1.pcap"), series("vm-2.pcap"));
+        assert_eq!(series("x_1.pcap"), series("x_2.pcap"));
         assert_eq!(series("é1.7ü"), "é1.#ü");
     }
 }
