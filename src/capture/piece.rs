@@ -3,7 +3,8 @@
 /// Whole packet records of one capture file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Piece {
-    /// Byte offset of `bytes` in the file's (decompressed) content.
+    /// Byte offset of `bytes` in the file's (decompressed) content. Where `bytes` begins with room
+    /// that holds nothing, it may lie before the file: it wraps.
     pub base: u64,
     /// The bytes that the records lie in.
     pub bytes: Vec<u8>,
@@ -41,6 +42,6 @@ impl Piece {
 
     /// Byte offset of a packet's record in the file's (decompressed) content.
     pub fn offset(&self, span: &Span) -> u64 {
-        self.base + u64::from(span.record)
+        self.base.wrapping_add(u64::from(span.record))
     }
 }

@@ -21,6 +21,9 @@ const LONGEST: u32 = 16 << 20;
 /// Largest piece that is made on request; offsets in a piece are 32 bits.
 const LARGEST_TARGET: usize = 64 << 20;
 
+/// Room before the bytes of [`Reader::decode_chunk`]: most records are shorter.
+pub const HEADROOM: usize = 64 << 10;
+
 /// How many bytes are asked of the input at once.
 const STEP: usize = 256 << 10;
 
@@ -92,7 +95,7 @@ struct Output<'a> {
 impl Output<'_> {
     fn fault(&mut self, at: usize, kind: FaultKind, detail: String) {
         self.faults.push(ReadFault {
-            offset: self.base + at as u64,
+            offset: self.base.wrapping_add(at as u64),
             kind,
             detail,
         });
@@ -169,6 +172,41 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Decodes bytes that were read elsewhere: `piece.bytes` from [`HEADROOM`] on are the next of the
+    /// file, `ended` says whether they are its last. Of what [`fill`](Self::fill) left over, the cut
+    /// record goes before them, into the room that they leave, so that they stay where they are.
+    ///
+    /// Whoever begins to read so goes on so; the first piece is `fill`'s.
+    pub fn decode_chunk(&mut self, piece: &mut Piece, ended: bool, faults: &mut Vec<ReadFault>) {
+        piece.packets.clear();
+        self.read += (piece.bytes.len() - HEADROOM) as u64;
+        self.ended = ended;
+        let mut rest = std::mem::take(&mut self.rest);
+        let start = HEADROOM.checked_sub(rest.len()).unwrap_or_else(|| {
+            // A record of more than the room: seldom enough to be moved.
+            rest.extend_from_slice(&piece.bytes[HEADROOM..]);
+            std::mem::swap(&mut piece.bytes, &mut rest);
+            rest.clear();
+            0
+        });
+        piece.bytes[start..start + rest.len()].copy_from_slice(&rest);
+        piece.base = self.offset.wrapping_sub(start as u64);
+        rest.clear();
+        self.rest = rest;
+        if matches!(self.framing, Framing::Over) {
+            return;
+        }
+        match self.decode(piece, start, faults) {
+            Progress::End => self.framing = Framing::Over,
+            Progress::More { at, .. } => self.keep(piece, at),
+        }
+    }
+
+    /// Whether nothing more will come: the end was decoded.
+    pub fn is_over(&self) -> bool {
+        matches!(self.framing, Framing::Over)
+    }
+
     /// How many bytes have been read of the input.
     pub fn bytes(&self) -> u64 {
         self.read
@@ -176,7 +214,7 @@ impl<R: Read> Reader<R> {
 
     /// Moves what follows the last whole record out of the piece.
     fn keep(&mut self, piece: &mut Piece, at: usize) {
-        self.offset = piece.base + at as u64;
+        self.offset = piece.base.wrapping_add(at as u64);
         self.rest.extend_from_slice(&piece.bytes[at..]);
         piece.bytes.truncate(at);
     }

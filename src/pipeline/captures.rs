@@ -5,19 +5,20 @@
 //! the cut shows in the answer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Read;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::{Reading, Source, lock};
 use crate::capture::connection::Connection;
 use crate::capture::layers::Options;
 use crate::capture::piece::Piece;
-use crate::capture::reader::Reader;
+use crate::capture::reader::{HEADROOM, ReadFault, Reader};
 use crate::capture::table::{Finished, Table};
 use crate::capture::tracker::{Tracked, Tracker};
 use crate::fault::{FaultKind, FaultTally};
-use crate::input::{self, Plan};
+use crate::input::{self, Opened, Plan};
 use crate::tally::CaptureTotals;
 
 /// Bytes of a capture that are decoded at a time.
@@ -75,7 +76,9 @@ pub(super) fn run(
         let series = series(&plan.path(found.file).to_string_lossy());
         (series, found.first_time, found.file)
     });
-    let feed = Mutex::new(Feed::new(plan, found, reading, progress));
+    let mut feed = Feed::new(plan, found, reading, progress);
+    feed.in_chunks = takers.len() > 1;
+    let (feed, turned) = (Mutex::new(feed), Condvar::new());
     let ended = Mutex::new(Ended::default());
     let joining = Joining {
         state: Mutex::new(Joiner::new(reading.captures.connections, &ended)),
@@ -84,14 +87,24 @@ pub(super) fn run(
     };
     pool.scope(|scope| {
         for taker in &mut takers {
-            let (feed, joining, ended) = (&feed, &joining, &ended);
+            let (feed, joining, ended, turned) = (&feed, &joining, &ended, &turned);
             scope.spawn(move |_| {
                 let mut tracker = Tracker::new(reading.captures.layers.clone());
                 let mut piece = Piece::default();
                 loop {
                     take_all(ended, taker);
-                    let ticket = lock(feed).next(&mut piece);
-                    let Some(ticket) = ticket else { break };
+                    let next = lock(feed).next(&mut piece);
+                    let ticket = match next {
+                        Next::Piece(ticket) => ticket,
+                        Next::Chunk(chunk) => {
+                            let read = chunk.read(&mut piece, progress);
+                            match decode_in_turn(feed, turned, &chunk, read, &mut piece) {
+                                Some(ticket) => ticket,
+                                None => continue,
+                            }
+                        }
+                        Next::Nothing => break,
+                    };
                     let tracked = tracker.track(&piece, ticket.file);
                     joining.put(ticket, tracked);
                 }
@@ -179,13 +192,90 @@ struct Ticket {
     begins: Option<String>,
 }
 
+/// What a worker does next.
+enum Next {
+    /// A piece was read and decoded.
+    Piece(Ticket),
+    /// Read this chunk, without holding up others, and have it decoded in its turn.
+    Chunk(Chunk),
+    /// There is nothing more.
+    Nothing,
+}
+
+/// A chunk of a regular file, to be read.
+struct Chunk {
+    source: Arc<File>,
+    /// Which of the opened files it is of.
+    opened: u64,
+    /// Its place among the chunks of that.
+    number: u64,
+    /// Where it begins.
+    at: u64,
+}
+
+impl Chunk {
+    /// Reads it into the room behind the piece's [`HEADROOM`]; whether the file ends with it.
+    fn read(&self, piece: &mut Piece, progress: &AtomicU64) -> io::Result<bool> {
+        piece.bytes.resize(HEADROOM + PIECE, 0);
+        let mut filled = HEADROOM;
+        let result = loop {
+            if filled == piece.bytes.len() {
+                break Ok(false);
+            }
+            let at = self.at + (filled - HEADROOM) as u64;
+            match read_at(&self.source, &mut piece.bytes[filled..], at) {
+                Ok(0) => break Ok(true),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        piece.bytes.truncate(filled);
+        progress.fetch_add((filled - HEADROOM) as u64, Ordering::Relaxed);
+        result
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+/// Elsewhere files are not read in chunks.
+#[cfg(not(unix))]
+fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Waits until the chunks before it are decoded, and has it decoded. `None` where the file had ended
+/// before it, or it holds no packet's end.
+fn decode_in_turn(
+    feed: &Mutex<Feed<'_>>,
+    turned: &Condvar,
+    chunk: &Chunk,
+    read: io::Result<bool>,
+    piece: &mut Piece,
+) -> Option<Ticket> {
+    let mut feed = lock(feed);
+    while feed.is_before(chunk) {
+        feed = turned.wait(feed).unwrap_or_else(PoisonError::into_inner);
+    }
+    let ticket = feed.decode(chunk, read, piece);
+    turned.notify_all();
+    ticket
+}
+
 /// Gives out pieces, in order.
 struct Feed<'a> {
     plan: &'a Plan,
     reading: &'a Reading,
     progress: &'a AtomicU64,
     queue: VecDeque<Found<'a>>,
+    /// Whether several workers may read one file.
+    in_chunks: bool,
     open: Option<Open<'a>>,
+    /// Files opened so far.
+    opened: u64,
     next: u64,
     files: u64,
     bytes: u64,
@@ -196,6 +286,17 @@ struct Open<'a> {
     file: u32,
     begun: bool,
     reader: Reader<Box<dyn Read + Send + 'a>>,
+    chunks: Option<Chunks>,
+}
+
+/// Reading of an opened file by several workers, behind its first piece.
+struct Chunks {
+    source: Arc<File>,
+    /// Where the first chunk begins.
+    start: u64,
+    /// Chunks given out, and decoded.
+    given: u64,
+    decoded: u64,
 }
 
 impl<'a> Feed<'a> {
@@ -210,7 +311,9 @@ impl<'a> Feed<'a> {
             reading,
             progress,
             queue: found.into(),
+            in_chunks: false,
             open: None,
+            opened: 0,
             next: 0,
             files: 0,
             bytes: 0,
@@ -218,44 +321,116 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Fills `piece` with the next packets; where they belong.
-    fn next(&mut self, piece: &mut Piece) -> Option<Ticket> {
+    /// Fills `piece` with the next packets, or tells where they are to be read.
+    fn next(&mut self, piece: &mut Piece) -> Next {
         loop {
             if self.open.is_none() {
-                let found = self.queue.pop_front()?;
-                self.open = self.opened(found);
+                let Some(found) = self.queue.pop_front() else {
+                    return Next::Nothing;
+                };
+                self.open = self.open(found);
+                self.opened += 1;
             }
             let Some(open) = &mut self.open else { continue };
+            if let Some(chunks) = open.chunks.as_mut().filter(|_| open.begun) {
+                let number = chunks.given;
+                chunks.given += 1;
+                return Next::Chunk(Chunk {
+                    source: Arc::clone(&chunks.source),
+                    opened: self.opened,
+                    number,
+                    at: chunks.start + number * PIECE as u64,
+                });
+            }
             let mut faults = Vec::new();
             let filled = open.reader.fill(piece, PIECE, &mut faults);
-            let file = open.file;
-            for fault in faults {
-                self.faults
-                    .add(file, fault.offset, fault.kind, fault.detail);
+            if let Some(chunks) = &mut open.chunks {
+                chunks.start = open.reader.bytes();
             }
+            self.note(faults);
             match filled {
-                Ok(true) => {
-                    let begins = !std::mem::replace(&mut open.begun, true);
-                    let series = begins.then(|| series(&self.plan.path(file).to_string_lossy()));
-                    self.next += 1;
-                    return Some(Ticket {
-                        number: self.next - 1,
-                        file,
-                        begins: series,
-                    });
-                }
-                Ok(false) => {}
-                Err(error) => {
-                    let (at, kind) = (open.reader.bytes(), input::stream_fault(&error));
-                    self.faults.add(file, at, kind, error.to_string());
-                }
+                Ok(true) => return Next::Piece(self.ticket()),
+                Ok(false) => self.close(None),
+                Err(error) => self.close(Some(error)),
             }
-            self.bytes += open.reader.bytes();
-            self.open = None;
         }
     }
 
-    fn opened(&mut self, found: Found<'a>) -> Option<Open<'a>> {
+    /// Whether a chunk's turn has not come.
+    fn is_before(&self, chunk: &Chunk) -> bool {
+        self.opened == chunk.opened
+            && self
+                .open
+                .as_ref()
+                .and_then(|open| open.chunks.as_ref())
+                .is_some_and(|chunks| chunks.decoded < chunk.number)
+    }
+
+    /// Decodes a chunk in its turn.
+    fn decode(
+        &mut self,
+        chunk: &Chunk,
+        read: io::Result<bool>,
+        piece: &mut Piece,
+    ) -> Option<Ticket> {
+        let open = self.open.as_mut().filter(|_| self.opened == chunk.opened)?;
+        open.chunks.as_mut()?.decoded += 1;
+        let (ended, failure) = match read {
+            Ok(ended) => (ended, None),
+            Err(error) => (true, Some(error)),
+        };
+        let mut faults = Vec::new();
+        open.reader.decode_chunk(piece, ended, &mut faults);
+        if failure.is_some() {
+            // What is cut by an error is no fault of the file's.
+            faults.retain(|fault| fault.kind != FaultKind::Truncated);
+        }
+        let over = ended || open.reader.is_over();
+        self.note(faults);
+        let ticket = (!piece.packets.is_empty()).then(|| self.ticket());
+        if over {
+            self.close(failure);
+        }
+        ticket
+    }
+
+    fn note(&mut self, faults: Vec<ReadFault>) {
+        let file = self.open.as_ref().map_or(0, |open| open.file);
+        for fault in faults {
+            self.faults
+                .add(file, fault.offset, fault.kind, fault.detail);
+        }
+    }
+
+    /// The place of what was decoded last.
+    fn ticket(&mut self) -> Ticket {
+        let number = self.next;
+        self.next += 1;
+        let (mut file, mut begins) = (0, None);
+        if let Some(open) = &mut self.open {
+            file = open.file;
+            if !std::mem::replace(&mut open.begun, true) {
+                begins = Some(series(&self.plan.path(file).to_string_lossy()));
+            }
+        }
+        Ticket {
+            number,
+            file,
+            begins,
+        }
+    }
+
+    /// The opened file has ended.
+    fn close(&mut self, failure: Option<io::Error>) {
+        let Some(open) = self.open.take() else { return };
+        if let Some(error) = failure {
+            let (at, kind) = (open.reader.bytes(), input::stream_fault(&error));
+            self.faults.add(open.file, at, kind, error.to_string());
+        }
+        self.bytes += open.reader.bytes();
+    }
+
+    fn open(&mut self, found: Found<'a>) -> Option<Open<'a>> {
         let file = found.file;
         self.files += 1;
         let source = match found.opened {
@@ -276,8 +451,27 @@ impl<'a> Feed<'a> {
         Some(Open {
             file,
             begun: false,
+            chunks: self.chunks(file),
             reader: Reader::new(source.into_reader()),
         })
+    }
+}
+
+impl Feed<'_> {
+    /// How several workers may read a file: not where it is compressed or a pipe.
+    fn chunks(&self, file: u32) -> Option<Chunks> {
+        if !(self.in_chunks && cfg!(unix) && self.plan.is_regular(file)) {
+            return None;
+        }
+        match self.plan.open(file, &self.reading.open) {
+            Ok(Opened::Seekable { file, .. }) => Some(Chunks {
+                source: Arc::new(file),
+                start: 0,
+                given: 0,
+                decoded: 0,
+            }),
+            _ => None,
+        }
     }
 }
 

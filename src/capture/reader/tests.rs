@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read};
 
 use proptest::prelude::*;
 
-use super::{ReadFault, Reader, first_time};
+use super::{HEADROOM, ReadFault, Reader, first_time};
 use crate::capture::piece::{Piece, Span};
 use crate::fault::FaultKind;
 
@@ -57,6 +57,38 @@ pub(super) fn read_by(input: impl Read, target: usize) -> (Vec<Seen>, Vec<ReadFa
 
 pub(super) fn read(bytes: &[u8]) -> (Vec<Seen>, Vec<ReadFault>) {
     read_by(bytes, 1 << 18)
+}
+
+/// The same, in chunks that were read elsewhere, but for the first piece.
+pub(super) fn read_chunks(bytes: &[u8], first: usize, step: usize) -> (Vec<Seen>, Vec<ReadFault>) {
+    let mut reader = Reader::new(bytes);
+    let (mut piece, mut faults, mut seen) = (Piece::default(), Vec::new(), Vec::new());
+    let add = |piece: &Piece, seen: &mut Vec<Seen>| {
+        for span in &piece.packets {
+            let start = span.start - span.record;
+            let plain = Span {
+                record: 0,
+                start,
+                ..*span
+            };
+            seen.push((piece.offset(span), plain, piece.data(span).to_vec()));
+        }
+    };
+    if !reader.fill(&mut piece, first, &mut faults).unwrap() {
+        return (seen, faults);
+    }
+    add(&piece, &mut seen);
+    let mut at = reader.bytes() as usize;
+    while !reader.is_over() {
+        let chunk = &bytes[at..bytes.len().min(at + step)];
+        at += chunk.len();
+        piece.bytes.clear();
+        piece.bytes.resize(HEADROOM, 0);
+        piece.bytes.extend_from_slice(chunk);
+        reader.decode_chunk(&mut piece, chunk.len() < step, &mut faults);
+        add(&piece, &mut seen);
+    }
+    (seen, faults)
 }
 
 pub(super) fn kinds(faults: &[ReadFault]) -> Vec<(u64, FaultKind)> {
@@ -160,6 +192,8 @@ proptest! {
         prop_assert_eq!(&read_by(drip, target), &whole);
         let drip = Drip { bytes: &file, step: 1, interrupted: false };
         prop_assert_eq!(&read_by(drip, 1), &whole);
+        prop_assert_eq!(&read_chunks(&file, target, step), &whole);
+        prop_assert_eq!(&read_chunks(&file, 1, 1), &whole);
     }
 
     #[test]
