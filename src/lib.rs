@@ -13,6 +13,7 @@ pub mod flowlog;
 pub mod input;
 pub mod net;
 pub mod pipeline;
+pub mod policy;
 pub mod report;
 pub mod simd;
 pub mod tally;

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+mod heap;
+
 fn main() -> ExitCode {
+    heap::share();
     nsgaudit::cli::main()
 }

@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use captures::Found;
 pub use captures::{CaptureReading, CapturesRead};
+use captures::{Found, Takes};
 
 use crate::capture::reader::first_time;
 use crate::capture::record::{Recorder, Vantage};
@@ -102,12 +102,21 @@ fn tally_captures(
     files: &mut FileFindings,
     progress: &AtomicU64,
 ) {
-    let mut worker = Worker::new(shared, 0);
-    worker.begin_file(found[0].file, None);
-    let mut recorder = Recorder::new(&mut worker, Network(shared));
-    let read = captures::run(pool, plan, found, reading, &mut recorder, progress);
-    worker.end_file(read.bytes, 0);
-    worker.finish();
+    let mut workers: Vec<_> = (0..reading.threads)
+        .map(|number| Worker::new(shared, number))
+        .collect();
+    for worker in &mut workers {
+        worker.begin_file(found[0].file, None);
+    }
+    let takers = workers
+        .iter_mut()
+        .map(|worker| Box::new(Recorder::new(worker, Network(shared))) as Takes<'_>)
+        .collect();
+    let read = captures::run(pool, plan, found, reading, takers, progress);
+    for (number, mut worker) in workers.into_iter().enumerate() {
+        worker.end_file(if number == 0 { read.bytes } else { 0 }, 0);
+        worker.finish();
+    }
     shared.merge_faults(read.faults);
     shared.add_captures(&read.totals);
     for file in read.flow_files {
@@ -133,10 +142,11 @@ impl Vantage for Network<'_> {
     }
 }
 
-/// Reads the captures of a plan; their connections go to `finished`. Other files are faults.
+/// Reads the captures of a plan, with one worker; their connections go to `finished` in an order that
+/// is always the same. Other files are faults.
 ///
 /// # Errors
-/// Where threads cannot be started.
+/// Where the thread cannot be started.
 pub fn connections(
     plan: &Plan,
     reading: &Reading,
@@ -157,8 +167,8 @@ pub fn connections(
             Err(fault) => faults.add(file, 0, fault.kind, fault.detail),
         }
     }
-    let pool = pool(reading.threads)?;
-    let mut read = captures::run(&pool, plan, found, reading, finished, progress);
+    let takers = vec![Box::new(finished) as Takes<'_>];
+    let mut read = captures::run(&pool(1)?, plan, found, reading, takers, progress);
     read.faults.merge(faults);
     Ok(read)
 }

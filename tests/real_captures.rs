@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
-use nsgaudit::capture::piece::Piece;
+use nsgaudit::capture::piece::{Piece, Span};
 use nsgaudit::capture::reader::Reader;
 use nsgaudit::fault::FaultKind::{self, DamagedCapture, Truncated, UnknownLinkType};
 use support::{Bench, assert_reconciled, number};
@@ -146,7 +146,7 @@ fn read(path: &Path, target: usize) -> Told {
         for span in &piece.packets {
             assert_eq!(piece.data(span).len(), span.captured as usize);
             bytes += u64::from(span.original);
-            if span.time != 0 {
+            if span.time != Span::NO_TIME {
                 let (first, last) = times.unwrap_or((span.time, span.time));
                 times = Some((span.time.min(first), span.time.max(last)));
             }

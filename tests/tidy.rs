@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 17] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -26,6 +26,7 @@ const MODULES: [(&str, &[&str]); 16] = [
     ("catalogue", &["net", "error"]),
     ("environment", &["net", "error", "catalogue", "tally"]),
     ("classify", &["net", "catalogue", "environment"]),
+    ("policy", &["net", "environment"]),
     ("tally", &["net", "fault", "simd", "flowlog", "classify"]),
     (
         "audit",
@@ -36,6 +37,7 @@ const MODULES: [(&str, &[&str]); 16] = [
             "catalogue",
             "environment",
             "classify",
+            "policy",
             "tally",
         ],
     ),
@@ -55,10 +57,12 @@ const MODULES: [(&str, &[&str]); 16] = [
             "fault",
             "simd",
             "flowlog",
+            "capture",
             "input",
             "catalogue",
             "environment",
             "classify",
+            "policy",
             "tally",
             "audit",
             "report",
@@ -97,12 +101,12 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level module that a source file belongs to; none for `lib.rs` and `main.rs`.
+/// The library's top-level module that a source file belongs to; none for `lib.rs` and the program's files.
 fn module(path: &Path) -> Option<String> {
     let below = path.strip_prefix(root().join("src")).unwrap();
     let first = below.iter().next().unwrap().to_str().unwrap();
     let name = first.strip_suffix(".rs").unwrap_or(first);
-    (name != "lib" && name != "main").then(|| name.to_owned())
+    (!matches!(name, "lib" | "main" | "heap")).then(|| name.to_owned())
 }
 
 /// A file's code: without comments, and without its unit tests, which may use what they like.
@@ -213,9 +217,10 @@ fn nested_lists_of_imports_are_read() {
 }
 
 #[test]
-fn unsafe_stands_in_one_module_only() {
+fn unsafe_stands_in_simd_and_one_call_to_the_allocator() {
     for path in files(&root().join("src"), ".rs") {
-        if module(&path).as_deref() == Some("simd") {
+        let heap = path.ends_with("src/heap.rs");
+        if heap || module(&path).as_deref() == Some("simd") {
             continue;
         }
         let code = code(&path);

@@ -8,7 +8,7 @@ use crate::catalogue::{AddressTerm, Row};
 use crate::classify::{Class, ClassId, Classes, Membership, Scope};
 use crate::environment::Environment;
 use crate::net::prefix::{Family, address};
-use crate::net::{PrefixSet, Protocol, Timestamp};
+use crate::net::{Outcome, PrefixSet, Protocol, Timestamp};
 use crate::tally::{Port, RuleName};
 
 use super::model::RuleCount;
@@ -177,12 +177,28 @@ pub(crate) fn is_platform_rule(rule: &RuleName) -> bool {
     rule.acl == PLATFORM_ACL || rule.rule.eq_ignore_ascii_case("PlatformRule")
 }
 
-/// Who decided, in words: a rule, or what packets show.
-pub(crate) fn decider(rule: &RuleCount) -> String {
-    match rule.outcome {
-        Some(outcome) => format!("what packets show ({})", outcome.name()),
-        None => rule_words(&rule.nsg, &rule.rule),
+/// Most rules that a sentence lists.
+const RULES_LISTED: usize = 5;
+
+/// Who decided, in words: `by rule x of y`, or `as packets show (unanswered)`.
+pub(crate) fn by(rules: &[RuleCount]) -> String {
+    let logged = rules.iter().filter(|rule| rule.outcome.is_none());
+    let logged: Vec<_> = logged
+        .map(|rule| rule_words(&rule.nsg, &rule.rule))
+        .collect();
+    let shown: Vec<_> = rules
+        .iter()
+        .filter_map(|rule| rule.outcome)
+        .map(Outcome::name)
+        .collect();
+    let mut words = Vec::new();
+    if !logged.is_empty() {
+        words.push(format!("by {}", first_few(&logged, RULES_LISTED)));
     }
+    if !shown.is_empty() {
+        words.push(format!("as packets show ({})", shown.join(", ")));
+    }
+    words.join(", ")
 }
 
 /// A rule in words: what to open to change it.

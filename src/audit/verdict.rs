@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
         }
         let logs = self.presenter.observed(&evidence.behind);
         Some(format!(
-            "The logs say that it is allowed, by {}: what drops it is behind the NSG: a route, a \
+            "The logs say that it is allowed {}: what drops it is behind the NSG: a route, a \
              firewall or the host.",
             deciders(&logs, "flow")
         ))
@@ -253,7 +253,7 @@ impl<'a> Judge<'a> {
 
     fn partly_blocked(&self, denied: &Observed, course: &Course) -> Vec<String> {
         let mut reason = vec![format!(
-            "Denied by {} since {}, and allowed as well.",
+            "Denied {} since {}, and allowed as well.",
             deciders(denied, "attempt"),
             names::time(course.first_denied)
         )];
@@ -494,12 +494,11 @@ fn answers_since(answered: &Group, silent: &Group) -> bool {
             .is_some_and(|began| began > silent.totals.last)
 }
 
-/// The rules that decided, in words, and how many attempts (or flows).
+/// Who decided, in words, and how many attempts (or flows).
 fn deciders(decided: &Observed, what: &str) -> String {
-    let rules: Vec<_> = decided.rules.iter().map(names::decider).collect();
     format!(
         "{} ({})",
-        names::first_few(&rules, LISTED),
+        names::by(&decided.rules),
         names::count(decided.flows, what)
     )
 }
@@ -527,7 +526,7 @@ fn blocked(denied: &Observed, allowed: &Observed, course: &Course) -> Vec<String
         (None, None) => "never seen allowed".to_owned(),
     };
     vec![format!(
-        "Denied by {} since {since}; {before}.",
+        "Denied {} since {since}; {before}.",
         deciders(denied, "attempt")
     )]
 }

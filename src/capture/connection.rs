@@ -258,26 +258,51 @@ const ACK: u8 = 16;
 impl Connection {
     /// The sum of one packet.
     pub fn of(packet: &Packet, at: Place) -> Self {
-        let source = (packet.source, packet.source_port);
-        let destination = (packet.destination, packet.destination_port);
-        let (key, side) = Key::new(source, destination, packet.protocol);
+        let (key, side) = key_of(packet);
+        Self::begin(key, side, packet, at)
+    }
+
+    /// The same, with the packet's key and side at hand.
+    pub(super) fn begin(key: Key, side: Side, packet: &Packet, at: Place) -> Self {
         let mut this = Self::empty(key, side, at);
         this.tunnel = packet.tunnel;
-        let sent = &mut this.sent[side as usize];
-        *sent = Sent {
-            packets: 1,
-            bytes: u64::from(packet.ip_length),
-            payload: u64::from(packet.payload),
-        };
-        if let Transport::Tcp { flags, sequence } = packet.transport {
-            this.note_flags(side, flags, packet.payload > 0);
+        if let Some(sequence) = begins_with(packet) {
+            (this.syn_side, this.sequence) = (Some(side), sequence);
+        }
+        this.note(side, packet, at.time);
+        this
+    }
+
+    /// Adds the next packet with this key, if it is part of this conversation: the same as asking
+    /// [`continues`](Self::continues) and then [`append`](Self::append) of its sum, without making one.
+    #[inline]
+    pub(super) fn add(&mut self, side: Side, packet: &Packet, at: Place) -> bool {
+        let near = at.time.saturating_sub(self.last) <= self.silence();
+        let same_begin = begins_with(packet)
+            .is_none_or(|sequence| self.syn_side == Some(side) && self.sequence == sequence);
+        if !(near && same_begin) {
+            return false;
+        }
+        if self.packets() == 0 {
+            self.begin_at(side, packet.tunnel, at);
+        }
+        self.note(side, packet, at.time);
+        true
+    }
+
+    #[inline]
+    fn note(&mut self, side: Side, packet: &Packet, time: i64) {
+        self.last = time;
+        let sent = &mut self.sent[side as usize];
+        sent.packets += 1;
+        sent.bytes += u64::from(packet.ip_length);
+        sent.payload += u64::from(packet.payload);
+        if let Transport::Tcp { flags, .. } = packet.transport {
+            self.note_flags(side, flags, packet.payload > 0);
             if flags & (SYN | ACK) == SYN {
-                this.syns = 1;
-                this.syn_side = Some(side);
-                this.sequence = sequence;
+                self.syns = self.syns.saturating_add(1);
             }
         }
-        this
     }
 
     /// What an ICMP error says of the conversation that it quotes: a sum without packets.
@@ -351,10 +376,9 @@ impl Connection {
     #[inline]
     pub fn append(&mut self, later: &Self) {
         if self.packets() == 0 {
-            // Only ICMP errors so far: where it begins is where its first packet is.
-            self.first_side = later.first_side;
-            self.tunnel = later.tunnel;
-            (self.file, self.offset) = (later.file, later.offset);
+            let (file, offset) = (later.file, later.offset);
+            let time = later.first;
+            self.begin_at(later.first_side, later.tunnel, Place { time, file, offset });
         }
         self.last = later.last;
         for (ours, theirs) in self.sent.iter_mut().zip(&later.sent) {
@@ -365,6 +389,14 @@ impl Connection {
         self.history.append(later.history);
         self.syns = self.syns.saturating_add(later.syns);
         self.errors.0 |= later.errors.0;
+    }
+
+    /// Of a sum of nothing but ICMP errors: where it begins is where its first packet is.
+    #[cold]
+    fn begin_at(&mut self, side: Side, tunnel: Tunnel, at: Place) {
+        self.first_side = side;
+        self.tunnel = tunnel;
+        (self.file, self.offset) = (at.file, at.offset);
     }
 
     /// Nanoseconds of silence after which its conversation is over.
@@ -381,6 +413,25 @@ impl Connection {
     /// Packets of both sides.
     pub fn packets(&self) -> u64 {
         self.sent[0].packets + self.sent[1].packets
+    }
+}
+
+/// The key of a packet, and which end sent it.
+#[inline]
+pub(super) fn key_of(packet: &Packet) -> (Key, Side) {
+    Key::new(
+        (packet.source, packet.source_port),
+        (packet.destination, packet.destination_port),
+        packet.protocol,
+    )
+}
+
+/// The sequence number of a SYN without ACK, which begins a conversation.
+#[inline]
+fn begins_with(packet: &Packet) -> Option<u32> {
+    match packet.transport {
+        Transport::Tcp { flags, sequence } if flags & (SYN | ACK) == SYN => Some(sequence),
+        _ => None,
     }
 }
 

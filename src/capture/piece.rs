@@ -14,7 +14,7 @@ pub struct Piece {
 /// Where a captured packet lies in its piece, and what its record says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
-    /// When it was captured: nanoseconds since the epoch, 0 where the record has no time.
+    /// When it was captured: nanoseconds since the epoch; [`Span::NO_TIME`] where the record has none.
     pub time: i64,
     /// Offset of the packet's record (its header) in [`Piece::bytes`].
     pub record: u32,
@@ -26,6 +26,11 @@ pub struct Span {
     pub original: u32,
     /// Link type, a number of the [registry](https://www.tcpdump.org/linktypes.html).
     pub link: u16,
+}
+
+impl Span {
+    /// The time of a packet whose record has none.
+    pub const NO_TIME: i64 = i64::MIN;
 }
 
 impl Piece {

@@ -269,7 +269,7 @@ pub fn first_time(head: &[u8]) -> Option<i64> {
     let mut reader = Reader::new(head);
     while reader.fill(&mut piece, head.len(), &mut faults).ok()? {
         if let Some(first) = piece.packets.first() {
-            return Some(first.time).filter(|&time| time != 0);
+            return Some(first.time).filter(|&time| time != Span::NO_TIME);
         }
     }
     None

@@ -3,7 +3,7 @@
 
 use hashbrown::HashTable;
 
-use super::connection::{Connection, Place, by_age};
+use super::connection::{Connection, Place, Sent, by_age};
 use super::fragments::{Found, Fragments};
 use super::packet::Tunnel;
 use super::tracker::{PacketCounts, Tracked};
@@ -184,6 +184,12 @@ impl Live {
     }
 }
 
+impl<F: Finished + ?Sized> Finished for &mut F {
+    fn finished(&mut self, connections: &[Connection]) {
+        (**self).finished(connections);
+    }
+}
+
 impl Table {
     /// A table of at most `limit` live connections between pieces.
     pub fn new(limit: usize) -> Self {
@@ -236,6 +242,31 @@ impl Table {
             self.crowded = CROWDED.max(2 * self.live.len()).min(self.limit);
         }
         ended.finish();
+    }
+
+    /// Ends everything, as [`finish`](Self::finish) does, and gives it whole: parts to be sorted by
+    /// whoever takes them.
+    pub fn into_parts(mut self) -> (Vec<Vec<Connection>>, Totals) {
+        let mut slots = std::mem::take(&mut self.live.slots);
+        let free = std::mem::take(&mut slots.free);
+        for &number in &free {
+            // A sum of no packets is none.
+            slots.get_mut(number).sent = <[Sent; 2]>::default();
+        }
+        let mut parts = slots.blocks;
+        let mut none = 0;
+        for part in &mut parts {
+            let before = part.len();
+            part.retain(|connection| connection.packets() > 0);
+            none += (before - part.len()) as u64;
+            self.totals.ended += part.len() as u64;
+            self.totals.tunnelled += part
+                .iter()
+                .filter(|connection| connection.tunnel != Tunnel::None)
+                .count() as u64;
+        }
+        self.totals.lost_errors += none - free.len() as u64;
+        (parts, self.totals)
     }
 
     /// Ends everything: the capture is over.

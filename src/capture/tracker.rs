@@ -2,12 +2,13 @@
 //! what they give, in their order.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::connection::{Connection, Errors, Place};
+use super::connection::{Connection, Errors, Key, Place, key_of};
 use super::fragments::{Found, Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
-use super::piece::Piece;
+use super::piece::{Piece, Span};
 use crate::fault::{FaultKind, FaultTally};
 
 /// What became of packets. Read = counted + not IP + skipped.
@@ -60,6 +61,16 @@ pub struct Tracked {
     pub span: Option<(i64, i64)>,
 }
 
+const NO_TIME: &str =
+    "expected the time of the packet, found a block without one (a simple packet)";
+
+impl Tracked {
+    fn skip(&mut self, file: u32, offset: u64, kind: FaultKind, detail: String) {
+        self.counts.skipped += 1;
+        self.faults.add(file, offset, kind, detail);
+    }
+}
+
 /// Tracks pieces, one after another; keeps its memory.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -93,17 +104,17 @@ impl Tracker {
                 offset: piece.offset(span),
             };
             tracked.counts.read += 1;
-            if span.time != 0 {
-                let (first, _) = tracked.span.unwrap_or((span.time, span.time));
-                tracked.span = Some((first, span.time));
+            if span.time == Span::NO_TIME {
+                // In 1970 it would stretch the audited time over decades.
+                tracked.skip(file, at.offset, FaultKind::BadTime, NO_TIME.to_owned());
+                continue;
             }
+            let (first, _) = tracked.span.unwrap_or((span.time, span.time));
+            tracked.span = Some((first, span.time));
             match layers::decode(span.link, piece.data(span), span.original, &self.options) {
                 Ok(packet) => self.add(packet, at, &mut tracked),
                 Err(Skip::NotIp) => tracked.counts.not_ip += 1,
-                Err(Skip::Fault(kind, detail)) => {
-                    tracked.counts.skipped += 1;
-                    tracked.faults.add(file, at.offset, kind, detail);
-                }
+                Err(Skip::Fault(kind, detail)) => tracked.skip(file, at.offset, kind, detail),
             }
         }
         tracked
@@ -145,30 +156,46 @@ impl Tracker {
         } = packet.transport
         {
             let errors = Errors::of(packet.protocol, kind, code);
-            self.join(Connection::of_error(&quoted, errors, at), &mut tracked.sums);
+            let sum = Connection::of_error(&quoted, errors, at);
+            let last = self.last_of(&sum.key, &mut tracked.sums);
+            match last {
+                Some(last) if last.continues(&sum) => last.append(&sum),
+                _ => self.push(sum, &mut tracked.sums),
+            }
         } else {
-            self.join(Connection::of(&packet, at), &mut tracked.sums);
+            let (key, side) = key_of(&packet);
+            let last = self.last_of(&key, &mut tracked.sums);
+            if !last.is_some_and(|last| last.add(side, &packet, at)) {
+                let sum = Connection::begin(key, side, &packet, at);
+                self.push(sum, &mut tracked.sums);
+            }
         }
     }
 
-    fn join(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
-        let hash = sum.key.hash();
-        let found = self
+    /// The last sum of a key that may be added to.
+    #[inline]
+    fn last_of<'s>(&self, key: &Key, sums: &'s mut [Connection]) -> Option<&'s mut Connection> {
+        let number = self
             .index
-            .find_mut(hash, |&number| sums[number as usize].key == sum.key);
+            .find(key.hash(), |&number| sums[number as usize].key == *key)?;
+        (*number >= self.closed).then(|| &mut sums[*number as usize])
+    }
+
+    /// A new sum, the last of its key.
+    fn push(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
         let next = sums.len() as u32;
-        let Some(number) = found else {
-            self.index
-                .insert_unique(hash, next, |&number| sums[number as usize].key.hash());
-            sums.push(sum);
-            return;
-        };
-        let last = &mut sums[*number as usize];
-        if *number >= self.closed && last.continues(&sum) {
-            last.append(&sum);
-        } else {
-            *number = next;
-            sums.push(sum);
+        let hash = sum.key.hash();
+        let entry = self.index.entry(
+            hash,
+            |&number| sums[number as usize].key == sum.key,
+            |&number| sums[number as usize].key.hash(),
+        );
+        match entry {
+            Entry::Occupied(mut entry) => *entry.get_mut() = next,
+            Entry::Vacant(entry) => {
+                entry.insert(next);
+            }
         }
+        sums.push(sum);
     }
 }

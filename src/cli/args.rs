@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Audits Azure flow logs against what a service requires: what is blocked but required, and what is
-/// open but unneeded.
+/// Audits Azure flow logs and packet captures against what a service requires: what is blocked but
+/// required, and what is open but unneeded.
 #[derive(Debug, Parser)]
 #[command(
     name = "nsgaudit",
@@ -24,11 +24,11 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Audit flow logs against a profile.
+    /// Audit flow logs and captures against a profile.
     Audit(Box<AuditArgs>),
-    /// Print the decoded flow records, to be piped on.
+    /// Print the flow records of logs or the connections of captures, to be piped on.
     Flows(Box<FlowsArgs>),
-    /// Write an nsgaudit.toml of what the logs and --vnet show, to be corrected.
+    /// Write an nsgaudit.toml of what logs, captures and --vnet show, to be corrected.
     Init(Box<InitArgs>),
     /// List, show, check or compare profiles.
     Profiles(ProfilesArgs),
@@ -46,7 +46,7 @@ pub enum Verb {
 /// Which logs, and what of them.
 #[derive(Debug, Args)]
 pub struct LogArgs {
-    /// Files, folders (walked), quoted globs, or - for standard input.
+    /// Files, folders (walked), quoted globs, or - for standard input: flow logs and captures.
     #[arg(required = true, value_name = "LOGS")]
     pub logs: Vec<OsString>,
     /// Only flows at or after this time (RFC 3339, or a date).
@@ -79,8 +79,8 @@ pub struct LogArgs {
         help_heading = "Limits"
     )]
     pub max_inflated: u64,
-    /// Most connections of a capture that are kept at a time; beyond it the oldest are taken to have
-    /// ended.
+    /// Most connections of a capture that are kept at a time, at 160 bytes each; beyond it the oldest
+    /// are taken to have ended.
     #[arg(
         long,
         value_name = "N",
@@ -88,8 +88,8 @@ pub struct LogArgs {
         help_heading = "Captures"
     )]
     pub max_connections: usize,
-    /// UDP port that carries VXLAN (a virtual network TAP); may be given more than once. By default
-    /// 4789 and 8472.
+    /// UDP port that carries VXLAN (as of a virtual network TAP), in place of 4789 and 8472; may be
+    /// given more than once.
     #[arg(long, value_name = "PORT", help_heading = "Captures")]
     pub vxlan_port: Vec<u16>,
     /// Use portable code only, no vector instructions.
@@ -193,7 +193,7 @@ pub struct FlowsArgs {
     /// What the network looks like: for --subnet by name.
     #[command(flatten)]
     pub environment: EnvironmentArgs,
-    /// From which inputs: logs print flow records, captures print connections as Zeek does.
+    /// What to print: the flow records of logs, or the connections of captures as Zeek lists them.
     #[arg(long, value_enum, default_value_t = From::Logs)]
     pub from: From,
     /// Format of the records: csv of logs only, tsv of captures only.

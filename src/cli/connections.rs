@@ -28,9 +28,16 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
             });
         }
     };
-    if args.direction.is_some() {
+    let of_logs = [
+        ("--direction", args.direction.is_some()),
+        ("--nsg", !args.logs.nsg.is_empty()),
+        ("--mac", !args.logs.mac.is_empty()),
+    ];
+    if let Some((option, _)) = of_logs.iter().find(|(_, given)| *given) {
         return Err(Error::Usage {
-            message: "--direction is of logs: a connection of a capture has both ends".to_owned(),
+            message: format!(
+                "{option} is of logs: connections of captures have neither direction, NSG nor interface"
+            ),
         });
     }
     let stated = setup::environment(&args.environment)?;

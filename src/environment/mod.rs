@@ -5,6 +5,7 @@ pub mod check;
 pub mod logged;
 pub mod model;
 pub mod remarks;
+pub mod rules;
 pub mod tags;
 pub mod text;
 pub mod vnet;

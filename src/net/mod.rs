@@ -8,6 +8,7 @@ pub mod outcome;
 pub mod port;
 pub mod prefix;
 pub mod protocol;
+pub mod protocol_set;
 pub mod time;
 
 pub use mac::{LastMac, Mac};
@@ -15,6 +16,7 @@ pub use outcome::Outcome;
 pub use port::PortSet;
 pub use prefix::PrefixSet;
 pub use protocol::Protocol;
+pub use protocol_set::ProtocolSet;
 pub use time::Timestamp;
 
 /// Direction of a flow as the logged network interface sees it.

@@ -84,7 +84,7 @@ impl Outcome {
                 "A router says that there is no way: look at routes, peerings and gateways."
             }
             Self::Unanswered => {
-                "Nobody answered: an NSG drops silently, and so do firewalls, missing routes and hosts that are down. Look at the NSGs at both ends first, then at the route."
+                "Nobody answered: an NSG drops silently, and so do firewalls, missing routes and hosts that are down. Look at the NSGs at both ends first, then at the route. Where the capture is of the machine that was called, its NSGs have let it in: look at the host."
             }
             Self::OneSided => {
                 "The capture has one direction only: an asymmetric route, or a tap that sees one way. Capture where both directions pass."

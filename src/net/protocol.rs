@@ -11,6 +11,8 @@ impl Protocol {
     pub const TCP: Self = Self(6);
     /// UDP, 17.
     pub const UDP: Self = Self(17);
+    /// ICMP of IPv6, 58.
+    pub const ICMP_V6: Self = Self(58);
 }
 
 impl std::fmt::Display for Protocol {
@@ -19,6 +21,7 @@ impl std::fmt::Display for Protocol {
             Self::ICMP => f.pad("icmp"),
             Self::TCP => f.pad("tcp"),
             Self::UDP => f.pad("udp"),
+            Self::ICMP_V6 => f.pad("icmp6"),
             Self(number) => f.pad(&format!("proto-{number}")),
         }
     }

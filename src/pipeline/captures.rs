@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::{Reading, Source, lock};
+use crate::capture::connection::Connection;
 use crate::capture::layers::Options;
 use crate::capture::piece::Piece;
 use crate::capture::reader::Reader;
@@ -21,6 +22,8 @@ use crate::tally::CaptureTotals;
 
 /// Bytes of a capture that are decoded at a time.
 const PIECE: usize = 1 << 20;
+/// Most connections that are handed on at once.
+const PART: usize = 1 << 10;
 /// Files of one capture may overlap so much: a writer rotates while packets wait to be written.
 const OVERLAP: i64 = 1_000_000_000;
 
@@ -56,13 +59,16 @@ pub struct CapturesRead {
     pub bytes: u64,
 }
 
-/// Reads captures; their connections go to `finished`.
+/// What takes a worker's share of the connections.
+pub(super) type Takes<'t> = Box<dyn Finished + Send + 't>;
+
+/// Reads captures with a worker for each of `takers`; connections go to whichever is free.
 pub(super) fn run(
     pool: &rayon::ThreadPool,
     plan: &Plan,
     mut found: Vec<Found<'_>>,
     reading: &Reading,
-    finished: &mut (dyn Finished + Send),
+    mut takers: Vec<Takes<'_>>,
     progress: &AtomicU64,
 ) -> CapturesRead {
     found.sort_by_cached_key(|found| {
@@ -70,41 +76,70 @@ pub(super) fn run(
         (series, found.first_time, found.file)
     });
     let feed = Mutex::new(Feed::new(plan, found, reading, progress));
+    let ended = Mutex::new(Ended::default());
     let joining = Joining {
-        state: Mutex::new(Joiner::new(reading.captures.connections, finished)),
+        state: Mutex::new(Joiner::new(reading.captures.connections, &ended)),
         moved: Condvar::new(),
-        most_ready: 2 * reading.threads,
+        most_ready: 2 * takers.len(),
     };
     pool.scope(|scope| {
-        for _ in 0..reading.threads {
-            let (feed, joining) = (&feed, &joining);
+        for taker in &mut takers {
+            let (feed, joining, ended) = (&feed, &joining, &ended);
             scope.spawn(move |_| {
                 let mut tracker = Tracker::new(reading.captures.layers.clone());
                 let mut piece = Piece::default();
-                while let Some(ticket) = {
-                    let mut feed = lock(feed);
-                    feed.next(&mut piece)
-                } {
+                loop {
+                    take_all(ended, taker);
+                    let ticket = lock(feed).next(&mut piece);
+                    let Some(ticket) = ticket else { break };
                     let tracked = tracker.track(&piece, ticket.file);
                     joining.put(ticket, tracked);
                 }
             });
         }
     });
+    let joiner = joining.state.into_inner();
+    let mut read = joiner.unwrap_or_else(PoisonError::into_inner).finish();
+    pool.scope(|scope| {
+        for taker in &mut takers {
+            let ended = &ended;
+            scope.spawn(move |_| take_all(ended, taker));
+        }
+    });
     let feed = feed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let joiner = joining
-        .state
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    let mut read = joiner.finish();
     read.totals.files = feed.files;
     read.bytes = feed.bytes;
     read.faults.merge(feed.faults);
     read
 }
 
-/// What the names of a capture's rotated files have in common: numbers count for nothing in the
-/// file's name, and in folders that are nothing but a number, such as a day's.
+/// Connections that have ended, in parts.
+#[derive(Debug, Default)]
+struct Ended {
+    parts: VecDeque<Vec<Connection>>,
+}
+
+impl Finished for Ended {
+    fn finished(&mut self, connections: &[Connection]) {
+        self.parts.push_back(connections.to_vec());
+    }
+}
+
+/// Hands on parts while there are any.
+fn take_all(ended: &Mutex<Ended>, taker: &mut Takes<'_>) {
+    loop {
+        let part = lock(ended).parts.pop_front();
+        let Some(mut part) = part else { return };
+        part.sort_unstable_by_key(|connection| (connection.file, connection.offset));
+        for connections in part.chunks(PART) {
+            taker.finished(connections);
+        }
+    }
+}
+
+/// What the names of a capture's rotated files have in common. Numbers count for nothing where a
+/// writer puts them: behind `_` or the last dot (`x.pcap1`), two digits or more behind a separator, and
+/// folders that are nothing but a number, such as a day's. The 1 of `vm1.pcap` is a name's.
 fn series(path: &str) -> String {
     let mut parts: Vec<_> = path.split('/').collect();
     let name = parts.pop().unwrap_or_default();
@@ -113,12 +148,23 @@ fn series(path: &str) -> String {
         .into_iter()
         .map(|part| if is_number(part) { "#" } else { part });
     let mut series: String = folders.flat_map(|part| [part, "/"]).collect();
-    for letter in name.chars() {
-        if !letter.is_ascii_digit() {
+    let ending = name.rfind('.').unwrap_or(name.len());
+    let mut at = 0;
+    while at < name.len() {
+        let rest = &name[at..];
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if digits == 0 {
+            let letter = rest.chars().next().unwrap_or_default();
             series.push(letter);
-        } else if !series.ends_with('#') {
-            series.push('#');
+            at += letter.len_utf8();
+            continue;
         }
+        let behind = name[..at].chars().next_back();
+        let counts = at > ending
+            || behind == Some('_')
+            || digits >= 2 && behind.is_none_or(|letter| !letter.is_alphanumeric());
+        series.push_str(if counts { "#" } else { &rest[..digits] });
+        at += digits;
     }
     series
 }
@@ -252,7 +298,7 @@ struct Joiner<'f> {
     series: Option<String>,
     /// Time of the last packet.
     last: Option<i64>,
-    finished: &'f mut (dyn Finished + Send),
+    ended: &'f Mutex<Ended>,
     read: CapturesRead,
 }
 
@@ -278,7 +324,7 @@ impl Joining<'_> {
 }
 
 impl<'f> Joiner<'f> {
-    fn new(connections: usize, finished: &'f mut (dyn Finished + Send)) -> Self {
+    fn new(connections: usize, ended: &'f Mutex<Ended>) -> Self {
         Self {
             next: 0,
             ready: BTreeMap::new(),
@@ -286,7 +332,7 @@ impl<'f> Joiner<'f> {
             connections,
             series: None,
             last: None,
-            finished,
+            ended,
             read: CapturesRead::default(),
         }
     }
@@ -309,7 +355,11 @@ impl<'f> Joiner<'f> {
         if tracked.counts.counted > 0 {
             self.read.flow_files.insert(ticket.file);
         }
-        self.table.absorb(tracked, self.finished);
+        let mut ended = Ended::default();
+        self.table.absorb(tracked, &mut ended);
+        if !ended.parts.is_empty() {
+            lock(self.ended).parts.append(&mut ended.parts);
+        }
     }
 
     /// What follows is another capture.
@@ -318,9 +368,9 @@ impl<'f> Joiner<'f> {
             return;
         }
         self.last = None;
-        self.table.finish(self.finished);
         let empty = Table::new(self.connections);
-        let seen = std::mem::replace(&mut self.table, empty).totals;
+        let (parts, seen) = std::mem::replace(&mut self.table, empty).into_parts();
+        lock(self.ended).parts.extend(parts);
         self.read.faults.merge(seen.faults);
         self.read.totals.add(&CaptureTotals {
             captures: 1,
@@ -358,5 +408,10 @@ mod tests {
             series("/vm-2/2026/01/05/packetcapture_14_00_00_000.cap")
         );
         assert_eq!(series("ring_00001_2026.pcap"), "ring_#_#.pcap");
+        assert_eq!(series("x.pcap1"), series("x.pcap12"));
+        assert_ne!(series("vm1.pcap"), series("vm2.pcap"));
+        assert_ne!(series("vm-1.pcap"), series("vm-2.pcap"));
+        assert_eq!(series("x_1.pcap"), series("x_2.pcap"));
+        assert_eq!(series("é1.7ü"), "é1.#ü");
     }
 }

@@ -247,8 +247,10 @@ impl<'a> Worker<'a> {
         }
         parts.interfaces.merge(self.interfaces);
         parts.blocks.merge(&self.blocks);
-        // One worker counts all that is captured.
         parts.hosts.extend(self.hosts);
+        while parts.hosts.len() > MOST_HOSTS {
+            parts.hosts.pop_last();
+        }
         parts.faults.merge(self.faults);
         add_read(&mut parts.read, &self.read);
     }

@@ -109,15 +109,15 @@ impl Findings<'_> {
             self.presenter.observed(&both.logged),
             self.presenter.observed(&both.captured),
         );
-        let rules: Vec<_> = logs.rules.iter().map(names::decider).collect();
         Finding {
             details: vec![
                 format!(
-                    "Logs: {} allowed by {}. Packets, at the same time: {} not answered, since {}.",
+                    "Logs: {} allowed {}, some of them while packets show {} not answered, from {} to {}.",
                     names::count(logs.flows, "flow"),
-                    names::first_few(&rules, 3),
+                    names::by(&logs.rules),
                     names::count(packets.flows, "connection"),
                     packets.first.as_deref().unwrap_or("an unknown time"),
+                    packets.last.as_deref().unwrap_or("an unknown one"),
                 ),
                 "What drops it is behind the NSG that logged it: look at the NSG of the other end, \
                  then at routes (a firewall or appliance on the way), then at the host."
@@ -143,7 +143,7 @@ impl Findings<'_> {
         Finding {
             details: vec![
                 format!(
-                    "Logs: {} denied. Packets, at the same time: {} answered.",
+                    "Logs: {} denied, some of them while packets show {} answered.",
                     names::count(logs.flows, "attempt"),
                     names::count(packets.flows, "connection"),
                 ),
@@ -176,7 +176,7 @@ impl Findings<'_> {
         }
         let whole = count(of(|outcome| outcome.decision() == Some(Decision::Allow))).flows;
         let mut details = vec![format!(
-            "{} captured in one direction only, {whole} in both: those prove nothing.",
+            "{} captured in one direction only, and {whole} in both. The former prove nothing.",
             names::count(flows, "TCP connection")
         )];
         if whole == 0 {
@@ -193,7 +193,7 @@ impl Findings<'_> {
             ..finding(
                 "NSG909",
                 &[],
-                format!("{flows} TCP connections were captured in one direction only"),
+                format!("TCP connections captured in one direction only: {flows}"),
             )
         })
     }

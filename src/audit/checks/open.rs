@@ -98,11 +98,10 @@ impl Findings<'_> {
         let beyond = self.beyond(judged);
         let evidence = self.presenter.observed(&groups);
         let platform = self.only_the_platform(&groups);
-        let rules: Vec<_> = evidence.rules.iter().map(names::decider).collect();
         let mut details = vec![format!(
-            "{} allowed by {}.",
+            "{} allowed {}.",
             names::count(evidence.flows, "flow"),
-            names::first_few(&rules, LISTED)
+            names::by(&evidence.rules)
         )];
         details.extend(folded_ports(opening, judged));
         details.extend(beyond.iter().map(|(_, sentence)| sentence.clone()));

@@ -112,7 +112,9 @@ fn remedy(decided: &Decided<'_>) -> Option<String> {
     };
     let known = known(decided);
     let before = match requirement.denied.rules.first() {
-        Some(rule) if rule.outcome.is_none() => format!(" before {}", names::decider(rule)),
+        Some(rule) if rule.outcome.is_none() => {
+            format!(" before {}", names::rule_words(&rule.nsg, &rule.rule))
+        }
         _ => String::new(),
     };
     let verb = if decided.by_packets.is_some() {

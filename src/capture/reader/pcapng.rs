@@ -225,7 +225,9 @@ impl PcapNg {
             return;
         };
         output.packets.push(Span {
-            time: packet.ticks.map_or(0, |ticks| interface.time(ticks)),
+            time: packet
+                .ticks
+                .map_or(Span::NO_TIME, |ticks| interface.time(ticks)),
             record: at as u32,
             start: (at + packet.header) as u32,
             captured: packet.captured,

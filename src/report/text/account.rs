@@ -164,7 +164,7 @@ fn faults<'a>(page: &mut Page, files: &mut Citations<'a>, faults: &'a [FaultText
 
 fn basis(page: &mut Page, audit: &Audit, all: bool) {
     let basis = &audit.basis;
-    page.heading("BASIS", &format!("nsgaudit {}", audit.program));
+    page.heading("BASIS", &audit.program);
     let plain = |text: &str| Text::new().plain(text);
     page.entry(
         "profile",

@@ -2,6 +2,7 @@
 
 use super::build::{block, enhanced, half, interface, pcapng, section, word};
 use super::{check_cuts, kinds, read};
+use crate::capture::piece::Span;
 use crate::fault::FaultKind::{DamagedCapture, UnknownLinkType};
 
 /// An option: code and value, padded.
@@ -83,7 +84,7 @@ fn simple_and_obsolete_packets_are_read() {
         let (_, span, data) = &seen[0];
         assert_eq!(
             (span.time, span.original, data.as_slice()),
-            (0, 100, &b"abcdef"[..])
+            (Span::NO_TIME, 100, &b"abcdef"[..])
         );
         let (_, span, data) = &seen[1];
         assert_eq!(

@@ -1,0 +1,3 @@
+//! Rules: what they decide of one packet, and of all.
+
+pub mod rule;

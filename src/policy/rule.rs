@@ -1,0 +1,109 @@
+//! A compiled rule set: every address a set of numbers, unknown ones marked as such.
+
+use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+
+/// A rule of one direction, its tags and groups resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Name.
+    pub name: String,
+    /// Priority.
+    pub priority: u32,
+    /// What it does.
+    pub access: Decision,
+    /// Protocols.
+    pub protocols: ProtocolSet,
+    /// Source addresses.
+    pub source: Addresses,
+    /// Source ports; asked of TCP and UDP only.
+    pub source_ports: PortSet,
+    /// Destination addresses.
+    pub destination: Addresses,
+    /// Destination ports. Protocols without ports match only where these are all.
+    pub destination_ports: PortSet,
+    /// Whether it is a default rule.
+    pub is_default: bool,
+}
+
+/// Addresses of one side of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Addresses {
+    /// Addresses that are surely among them.
+    pub known: PrefixSet,
+    /// What of them is not known (tags without data, expressions): any other address may be among
+    /// them. Empty where all is known.
+    pub unknown: Vec<String>,
+}
+
+/// The rules of one level and direction: by priority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// What level it is.
+    pub kind: LevelKind,
+    /// Name of the NSG (or of the admin configuration).
+    pub name: String,
+    /// Resource ID, where known.
+    pub id: String,
+    /// The rules, lowest priority first.
+    pub rules: Vec<Rule>,
+}
+
+/// The levels, in the order of inbound traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LevelKind {
+    /// NSG of the subnet.
+    Subnet,
+    /// NSG of the network interface.
+    Interface,
+}
+
+impl LevelKind {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subnet => "subnet",
+            Self::Interface => "interface",
+        }
+    }
+}
+
+/// Packets: a product of five sets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cube {
+    /// Protocols.
+    pub protocols: ProtocolSet,
+    /// Sources.
+    pub source: PrefixSet,
+    /// Source ports.
+    pub source_ports: PortSet,
+    /// Destinations.
+    pub destination: PrefixSet,
+    /// Destination ports.
+    pub destination_ports: PortSet,
+}
+
+/// One packet, as a rule sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Probe {
+    /// One protocol of the five.
+    pub protocol: ProtocolSet,
+    /// Source address.
+    pub source: std::net::IpAddr,
+    /// Source port; 0 where the protocol has none.
+    pub source_port: u16,
+    /// Destination address.
+    pub destination: std::net::IpAddr,
+    /// Destination port.
+    pub destination_port: u16,
+}
+
+/// What a rule set does with a packet, or with all of some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// Let through.
+    Allow,
+    /// Dropped.
+    Deny,
+    /// Something that decides is not known.
+    Undetermined,
+}
