@@ -473,6 +473,7 @@ fn time_that_runs_backwards_or_jumps_for_years_loses_no_packet() {
         .flat_map(|row| [&row["orig_pkts"], &row["resp_pkts"]]);
     let packets: u64 = packets.map(|text| text.parse::<u64>().unwrap()).sum();
     assert_eq!(packets, 1_200);
+    assert!(rows.iter().all(|row| !row["duration"].starts_with('-')));
 }
 
 #[test]

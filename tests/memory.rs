@@ -200,3 +200,53 @@ fn a_record_without_end_stays_in_bounds() {
     println!("one record of 120 MiB: {most} KiB");
     assert!(most < BOUND, "{most} KiB");
 }
+
+/// A capture of so many SYN packets, each from another address: Ethernet frames of headers only.
+fn flood(path: &Path, packets: u32) {
+    let mut file = std::io::BufWriter::new(fs::File::create(path).expect("a file"));
+    let header = [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 0x0004_0000, 1];
+    file.write_all(&header.map(u32::to_le_bytes).concat())
+        .expect("written");
+    let mut frame = [0; 54];
+    frame[12..14].copy_from_slice(&[8, 0]);
+    frame[14..18].copy_from_slice(&[0x45, 0, 0, 40]);
+    frame[22..24].copy_from_slice(&[64, 6]);
+    frame[30..34].copy_from_slice(&[10, 20, 0, 68]);
+    frame[36..38].copy_from_slice(&443u16.to_be_bytes());
+    frame[46..48].copy_from_slice(&[0x50, 2]);
+    for number in 0..packets {
+        let (seconds, rest) = (number / 20_000, number % 20_000);
+        let record = [START as u32 + seconds, rest * 50, 54, 54];
+        file.write_all(&record.map(u32::to_le_bytes).concat())
+            .expect("written");
+        let source = 0x0b00_0000 + number.wrapping_mul(0x9e37_79b1) % (200 << 24);
+        frame[26..30].copy_from_slice(&source.to_be_bytes());
+        frame[34..36].copy_from_slice(&(1_024 + number % 60_000).to_be_bytes()[2..]);
+        file.write_all(&frame).expect("written");
+    }
+    file.flush().expect("written");
+}
+
+#[test]
+fn a_flood_of_connections_stays_in_the_bound_that_is_asked_for() {
+    const PACKETS: u32 = 1_000_000;
+    const LIVE: u64 = 100_000;
+    let bench = Bench::new();
+    bench.write("network.toml", blob::CONFIG);
+    flood(&bench.path("flood.pcap"), PACKETS);
+    let most_live = LIVE.to_string();
+    for threads in ["1", "4"] {
+        let limit = ["--max-connections", &most_live, "--threads", threads];
+        let arguments = [&["flood.pcap", "--config", "network.toml"][..], &limit].concat();
+        let most = peak(&bench, &arguments);
+        println!("a flood of {PACKETS} packets, {threads} threads: {most} KiB");
+        assert!(most < (64 << 10) + 160 * LIVE / 1_024, "{most} KiB");
+        let report = fs::read_to_string(bench.path("report.json")).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        let of = |what: &str| support::number(&report, &format!("/input/captures/{what}"));
+        assert_eq!(of("packets/read"), u64::from(PACKETS));
+        assert_eq!(of("packets/counted"), u64::from(PACKETS));
+        assert!(of("connections_evicted") > 0);
+        assert_eq!(of("connections"), u64::from(PACKETS), "no address twice");
+    }
+}

@@ -85,7 +85,10 @@ pub fn write_connection(
     line.text(&address(destination.0).to_string())?;
     line.number(destination.1.into())?;
     line.text(&Protocol(connection.key.protocol).to_string())?;
-    line.raw(&seconds(connection.last.saturating_sub(connection.first)))?;
+    // Packets may be out of order: the last of them may be the earlier one.
+    line.raw(&seconds(
+        connection.last.saturating_sub(connection.first).max(0),
+    ))?;
     line.number(forward.payload)?;
     line.number(back.payload)?;
     line.text(judged.state())?;
