@@ -236,20 +236,19 @@ fn ones(bits: u32) -> u128 {
     1u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1)
 }
 
+/// Bits of the largest block that is no longer than a range.
+fn fitting(low: u128, high: u128) -> u32 {
+    (high - low).checked_add(1).map_or(128, u128::ilog2)
+}
+
 /// Bits of the largest aligned block that starts a range.
 fn block_from(low: u128, high: u128) -> u32 {
-    let fitting = (high - low)
-        .checked_add(1)
-        .map_or(128, |size| 127 - size.leading_zeros());
-    fitting.min(low.trailing_zeros())
+    fitting(low, high).min(low.trailing_zeros())
 }
 
 /// Bits of the largest aligned block that ends a range.
 fn block_to(low: u128, high: u128) -> u32 {
-    let fitting = (high - low)
-        .checked_add(1)
-        .map_or(128, |size| 127 - size.leading_zeros());
-    fitting.min(high.trailing_ones())
+    fitting(low, high).min(high.trailing_ones())
 }
 
 /// The largest aligned block of a range that holds `number`, which the range does.
