@@ -74,6 +74,13 @@ pub(crate) fn inside(cube: &Cube, probe: &Probe) -> bool {
         && cube.destination.contains(probe.destination)
 }
 
+/// The packets of the universe that a cube holds.
+pub(crate) fn packets_of(cube: &Cube) -> Vec<(Probe, u128)> {
+    let mut packets = packets();
+    packets.retain(|(probe, _)| inside(cube, probe));
+    packets
+}
+
 /// Whether a rule surely matches, and whether it may: written apart from the product.
 pub(crate) fn naive_match(rule: &Rule, probe: &Probe) -> (bool, bool) {
     let cube = |source: &PrefixSet, destination: &PrefixSet| Cube {
@@ -256,5 +263,37 @@ prop_compose! {
             rule.priority = 100 + number as u32;
         }
         Level { kind: LevelKind::Subnet, name: "nsg".to_owned(), id: String::new(), rules }
+    }
+}
+
+prop_compose! {
+    /// Packets of the universe and no others.
+    pub(crate) fn cube()(
+        protocols in protocols(),
+        source in address_sets(),
+        source_ports in source_ports(),
+        destination in address_sets(),
+        destination_ports in ports(PORTS),
+    ) -> Cube {
+        let all = PrefixSet::parse(["10.0.0.0/29", "fd00::/126"]).unwrap();
+        Cube {
+            protocols,
+            source: source.intersection(&all),
+            source_ports,
+            destination: destination.intersection(&all),
+            destination_ports,
+        }
+    }
+}
+
+/// All of the universe.
+pub(crate) fn everything() -> Cube {
+    let all = PrefixSet::parse(["10.0.0.0/29", "fd00::/126"]).unwrap();
+    Cube {
+        protocols: ProtocolSet::ANY,
+        source: all.clone(),
+        source_ports: PortSet::any(),
+        destination: all,
+        destination_ports: PortSet::any(),
     }
 }
