@@ -6,12 +6,14 @@ mod blocks;
 mod classes;
 pub mod count;
 pub mod decider;
+pub mod diff;
 pub mod evaluate;
 mod first_match;
 mod grid;
 pub mod prove;
 mod regions;
 pub mod rule;
+pub mod unneeded;
 
 #[cfg(test)]
 mod testing;
