@@ -53,6 +53,52 @@ impl PortSet {
         Self::new(self.ranges.iter().chain(&other.ranges).copied())
     }
 
+    /// The ports that are not members.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let mut ranges = Vec::with_capacity(self.ranges.len() + 1);
+        let mut next = Some(0);
+        for &(low, high) in &self.ranges {
+            if let Some(start) = next.filter(|&start| start < low) {
+                ranges.push((start, low - 1));
+            }
+            next = high.checked_add(1);
+        }
+        ranges.extend(next.map(|start| (start, u16::MAX)));
+        Self { ranges }
+    }
+
+    /// The ports in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.complement().union(&other.complement()).complement()
+    }
+
+    /// The ports of this set that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        self.intersection(&other.complement())
+    }
+
+    /// The lowest member.
+    pub fn first(&self) -> Option<u16> {
+        self.ranges.first().map(|&(low, _)| low)
+    }
+
+    /// The range that `port` is in or least far from, the lower of two as far; `None` of the empty
+    /// set.
+    pub fn nearest(&self, port: u16) -> Option<(u16, u16)> {
+        let after = self.ranges.partition_point(|&(low, _)| low <= port);
+        let below = after.checked_sub(1).map(|at| self.ranges[at]);
+        let above = self.ranges.get(after).copied();
+        match (below, above) {
+            (Some(below), Some(above)) if above.0 - port < port.saturating_sub(below.1) => {
+                Some(above)
+            }
+            (below, above) => below.or(above),
+        }
+    }
+
     /// Sorted inclusive ranges.
     pub fn ranges(&self) -> &[(u16, u16)] {
         &self.ranges
@@ -125,6 +171,24 @@ mod tests {
             let naive = ranges.iter().any(|&(low, high)| low <= port && port <= high);
             prop_assert_eq!(set.contains(port), naive);
             prop_assert!(set.ranges().windows(2).all(|pair| (pair[0].1 as u32) + 1 < pair[1].0 as u32));
+        }
+
+        #[test]
+        fn algebra_is_that_of_membership(
+            a in prop::collection::vec((0u16..40, 0u16..40), 0..5),
+            b in prop::collection::vec((0u16..40, 0u16..40), 0..5),
+            port in prop_oneof![0u16..45, Just(u16::MAX)],
+        ) {
+            let (a, b) = (PortSet::new(a), PortSet::new(b));
+            let (in_a, in_b) = (a.contains(port), b.contains(port));
+            prop_assert_eq!(a.complement().contains(port), !in_a);
+            prop_assert_eq!(a.intersection(&b).contains(port), in_a && in_b);
+            prop_assert_eq!(a.difference(&b).contains(port), in_a && !in_b);
+            prop_assert_eq!(a.complement().complement(), a.clone());
+            prop_assert_eq!(a.first(), (0..=u16::MAX).find(|&port| a.contains(port)));
+            let distance = |(low, high): (u16, u16)| low.saturating_sub(port).max(port.saturating_sub(high));
+            let naive = a.ranges().iter().copied().min_by_key(|&range| distance(range));
+            prop_assert_eq!(a.nearest(port), naive);
         }
     }
 }

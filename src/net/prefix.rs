@@ -79,6 +79,15 @@ impl PrefixSet {
         set
     }
 
+    /// The union of one family's inclusive ranges, in any order.
+    pub fn from_ranges(family: Family, ranges: impl IntoIterator<Item = (u128, u128)>) -> Self {
+        let mut set = Self::empty();
+        let list = set.list_mut(family);
+        list.extend(ranges.into_iter().filter(|(low, high)| low <= high));
+        merge(list);
+        set
+    }
+
     /// Reads prefixes and bare addresses (`10.0.0.0/24`, `168.63.129.16`, `fd00::/8`).
     ///
     /// # Errors
@@ -148,6 +157,55 @@ impl PrefixSet {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
+    /// The lowest member, IPv4 before IPv6.
+    pub fn first(&self) -> Option<IpAddr> {
+        [Family::V4, Family::V6].into_iter().find_map(|family| {
+            let &(low, _) = self.ranges(family).first()?;
+            Some(address(family, low))
+        })
+    }
+
+    /// The fewest prefixes that make up the set, in order, IPv4 first.
+    pub fn prefixes(&self) -> Vec<IpNet> {
+        let mut prefixes = Vec::new();
+        for family in [Family::V4, Family::V6] {
+            for &(mut low, high) in self.ranges(family) {
+                loop {
+                    let block = block_from(low, high);
+                    prefixes.extend(prefix(family, low, block));
+                    let last = low + ones(block);
+                    if last == high {
+                        break;
+                    }
+                    low = last + 1;
+                }
+            }
+        }
+        prefixes
+    }
+
+    /// The prefix of [`PrefixSet::prefixes`] that holds `to` or is least far from it, the lower of
+    /// two as far; `None` where no member is of that family. Takes a binary search, not a walk.
+    pub fn nearest(&self, to: IpAddr) -> Option<IpNet> {
+        let (family, number) = number(to);
+        let list = self.ranges(family);
+        let after = list.partition_point(|&(low, _)| low <= number);
+        let below = after.checked_sub(1).map(|at| list[at]);
+        let above = list.get(after).copied();
+        match (below, above) {
+            (Some((low, high)), _) if number <= high => block_around(family, (low, high), number),
+            (Some((_, end)), Some((low, high))) if low - number < number - end => {
+                prefix(family, low, block_from(low, high))
+            }
+            (Some((low, high)), _) => {
+                let block = block_to(low, high);
+                prefix(family, high - ones(block), block)
+            }
+            (None, Some((low, high))) => prefix(family, low, block_from(low, high)),
+            (None, None) => None,
+        }
+    }
+
     /// One family's sorted inclusive ranges.
     pub fn ranges(&self, family: Family) -> &[(u128, u128)] {
         match family {
@@ -171,6 +229,45 @@ pub fn parse_prefix(text: &str) -> Option<IpNet> {
         return Some(prefix.trunc());
     }
     text.parse::<IpAddr>().ok().map(IpNet::from)
+}
+
+/// A number of so many one bits: addresses of a block of `2^bits`, less one.
+fn ones(bits: u32) -> u128 {
+    1u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1)
+}
+
+/// Bits of the largest block that is no longer than a range.
+fn fitting(low: u128, high: u128) -> u32 {
+    (high - low).checked_add(1).map_or(128, u128::ilog2)
+}
+
+/// Bits of the largest aligned block that starts a range.
+fn block_from(low: u128, high: u128) -> u32 {
+    fitting(low, high).min(low.trailing_zeros())
+}
+
+/// Bits of the largest aligned block that ends a range.
+fn block_to(low: u128, high: u128) -> u32 {
+    fitting(low, high).min(high.trailing_ones())
+}
+
+/// The largest aligned block of a range that holds `number`, which the range does.
+fn block_around(family: Family, (low, high): (u128, u128), number: u128) -> Option<IpNet> {
+    (0..=128).rev().find_map(|block| {
+        let start = number & !ones(block);
+        (start >= low && ones(block) <= high - start)
+            .then(|| prefix(family, start, block))
+            .flatten()
+    })
+}
+
+/// The prefix of a block of `2^bits` addresses.
+fn prefix(family: Family, low: u128, bits: u32) -> Option<IpNet> {
+    let width = match family {
+        Family::V4 => 32,
+        Family::V6 => 128,
+    };
+    IpNet::new(address(family, low), u8::try_from(width - bits).ok()?).ok()
 }
 
 fn merge(ranges: &mut Ranges) {
@@ -216,6 +313,43 @@ mod tests {
             }
             prop_assert_eq!(x.complement().complement(), x);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_are_the_set_and_the_nearest_is_one_of_them(a in small_sets(), host in 0u32..80) {
+            let set = PrefixSet::new(a);
+            let prefixes = set.prefixes();
+            prop_assert_eq!(&PrefixSet::new(prefixes.iter().copied()), &set);
+            prop_assert_eq!(&IpNet::aggregate(&prefixes), &prefixes, "not the fewest");
+            prop_assert_eq!(set.first(), prefixes.first().map(IpNet::network));
+            for address in [IpAddr::from(Ipv4Addr::from(host)), Ipv6Addr::from(host as u128).into()] {
+                let (family, at) = number(address);
+                let naive = prefixes
+                    .iter()
+                    .filter(|prefix| number(prefix.network()).0 == family)
+                    .min_by_key(|prefix| {
+                        let (low, high) = (number(prefix.network()).1, number(prefix.broadcast()).1);
+                        low.saturating_sub(at).max(at.saturating_sub(high))
+                    });
+                prop_assert_eq!(set.nearest(address), naive.copied());
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_space_is_two_prefixes() {
+        let all: Vec<_> = PrefixSet::any()
+            .prefixes()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(all, ["0.0.0.0/0", "::/0"]);
+        assert_eq!(
+            PrefixSet::any().nearest("::1".parse().unwrap()),
+            Some("::/0".parse().unwrap())
+        );
+        assert_eq!(PrefixSet::empty().nearest("::1".parse().unwrap()), None);
     }
 
     #[test]

@@ -1,3 +1,19 @@
 //! Rules: what they decide of one packet, and of all.
 
+mod axis;
+mod bits;
+mod blocks;
+mod classes;
+pub mod count;
+pub mod decider;
+pub mod diff;
+pub mod evaluate;
+mod first_match;
+mod grid;
+pub mod prove;
+mod regions;
 pub mod rule;
+pub mod unneeded;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,125 @@
+//! All packets of a cube: exactly what rules do with them, and which rules.
+
+use super::bits::Bits;
+use super::classes::Compiled;
+use super::count::Count;
+use super::decider::Ruling;
+use super::first_match::rulings;
+use super::regions::{Region, partition};
+use super::rule::{Answer, Cube, Level, Probe};
+
+/// What rules do with all packets of a cube.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// In one word.
+    pub verdict: Verdict,
+    /// Allowed packets.
+    pub allowed: Count,
+    /// Denied packets.
+    pub denied: Count,
+    /// Packets of which it is not known.
+    pub undetermined: Count,
+    /// The packets by what becomes of them and by whom: disjoint, and together the cube. Allowed
+    /// ones first.
+    pub parts: Vec<Part>,
+}
+
+/// What rules do with the packets of a cube, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// All are allowed.
+    Allowed,
+    /// Some are allowed and some are denied.
+    Partly,
+    /// All are denied.
+    Blocked,
+    /// Neither: what becomes of some (or of all) is not known, or the cube has no packet.
+    Undetermined,
+}
+
+/// Packets with which the same rules do the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What becomes of them, and by whom.
+    pub ruling: Ruling,
+    /// How many. Protocols without ports have one packet a pair of addresses.
+    pub count: Count,
+    /// The lowest: by protocol, source, source port, destination, destination port.
+    pub witness: Probe,
+    /// All of them, as few disjoint cubes. Within a cube IPv4 goes to IPv4 and IPv6 to IPv6.
+    pub cubes: Vec<Cube>,
+}
+
+impl Part {
+    /// A region that a ruling is on.
+    pub(super) fn new(ruling: Ruling, region: Region) -> Self {
+        Self {
+            ruling,
+            count: region.count,
+            witness: region.witness,
+            cubes: region.cubes,
+        }
+    }
+}
+
+/// Rules, compiled once for many proofs.
+#[derive(Debug)]
+pub struct Prover<'a> {
+    levels: &'a [Level],
+    compiled: Compiled,
+}
+
+impl<'a> Prover<'a> {
+    /// Compiles the rules of all levels on a path.
+    pub fn new(levels: &'a [Level]) -> Self {
+        Self {
+            levels,
+            compiled: Compiled::of_levels(levels),
+        }
+    }
+
+    /// What the rules do with every packet of a cube.
+    pub fn prove(&self, packets: &Cube) -> Proof {
+        let lists = &self.compiled.lists;
+        let regions = partition(&self.compiled, packets, |grid, high| {
+            rulings(grid, high, lists, self.levels, Bits::full(grid.lows.len()))
+        });
+        let parts: Vec<_> = regions
+            .into_iter()
+            .map(|(ruling, region)| Part::new(ruling, region))
+            .collect();
+        let count = |answer: Answer| -> Count {
+            parts
+                .iter()
+                .filter(|part| part.ruling.answer == answer)
+                .map(|part| part.count)
+                .sum()
+        };
+        let [allowed, denied, undetermined] =
+            [Answer::Allow, Answer::Deny, Answer::Undetermined].map(count);
+        let verdict = match (allowed.is_zero(), denied.is_zero(), undetermined.is_zero()) {
+            (false, false, _) => Verdict::Partly,
+            (false, true, true) => Verdict::Allowed,
+            (true, false, true) => Verdict::Blocked,
+            (true, true, _) | (_, _, false) => Verdict::Undetermined,
+        };
+        Proof {
+            verdict,
+            allowed,
+            denied,
+            undetermined,
+            parts,
+        }
+    }
+}
+
+/// What `levels` do with every packet of a cube: exact, over all of them. Of many cubes against the
+/// same levels, a [`Prover`] saves compiling them again.
+///
+/// A packet of a protocol without ports is in a cube whose ports are all, and in no other.
+pub fn prove(levels: &[Level], packets: &Cube) -> Proof {
+    Prover::new(levels).prove(packets)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! What a cube falls into: exact counts, lowest packets, and few cubes.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
+
+use super::bits::Bits;
+use super::blocks::{Block, Interner, cubes, join_families, merge, rectangles};
+use super::classes::{Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
+use super::count::Count;
+use super::grid::{Grid, Group, High, NO_PORT, tables};
+use super::rule::{Cube, Probe};
+use crate::net::ProtocolSet;
+use crate::net::prefix::address;
+
+/// Packets of which the same holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Region {
+    /// How many.
+    pub(super) count: Count,
+    /// The lowest.
+    pub(super) witness: Probe,
+    /// All of them, disjoint.
+    pub(super) cubes: Vec<Cube>,
+}
+
+/// A region of one family in the making.
+#[derive(Debug)]
+struct Growing {
+    count: Count,
+    witness: Probe,
+    blocks: Vec<Block>,
+}
+
+/// Splits a cube's packets by what `decide` says of each high's lows, which are disjoint; what it
+/// leaves out is in no region.
+pub(super) fn partition<K: Ord + Clone>(
+    compiled: &Compiled,
+    cube: &Cube,
+    decide: impl Fn(&Grid, &High) -> Vec<(K, Bits)>,
+) -> BTreeMap<K, Region> {
+    let mut regions: BTreeMap<K, Region> = BTreeMap::new();
+    for question in compiled.questions(cube) {
+        let mut interner = Interner::default();
+        let mut growing: BTreeMap<K, Growing> = BTreeMap::new();
+        tables(&question, 1, |grid| {
+            Table::new(&question, grid).grow(&decide, &mut growing, &mut interner);
+        });
+        for (key, grown) in growing {
+            let blocks = merge(grown.blocks, &mut interner);
+            let cubes = cubes(&question, &blocks, &interner);
+            match regions.get_mut(&key) {
+                None => {
+                    let region = Region {
+                        count: grown.count,
+                        witness: grown.witness,
+                        cubes,
+                    };
+                    regions.insert(key, region);
+                }
+                Some(region) => {
+                    region.count = region.count.plus(grown.count);
+                    region.witness = region.witness.min(grown.witness);
+                    region.cubes = join_families(std::mem::take(&mut region.cubes), cubes);
+                }
+            }
+        }
+    }
+    for region in regions.values_mut() {
+        region.cubes.sort_unstable();
+    }
+    regions
+}
+
+/// A table being read, and the sets of lows met in it.
+struct Table<'a> {
+    question: &'a Question<'a>,
+    grid: &'a Grid,
+    numbers: HashMap<Bits, u32>,
+    sets: Vec<LowSet>,
+}
+
+/// Lows that belong together.
+struct LowSet {
+    size: u64,
+    lows: Bits,
+}
+
+impl<'a> Table<'a> {
+    fn new(question: &'a Question<'a>, grid: &'a Grid) -> Self {
+        Self {
+            question,
+            grid,
+            numbers: HashMap::new(),
+            sets: Vec::new(),
+        }
+    }
+
+    /// Number of a set of lows.
+    fn intern(&mut self, lows: Bits) -> u32 {
+        let (grid, sets) = (self.grid, &mut self.sets);
+        *self.numbers.entry(lows).or_insert_with_key(|lows| {
+            sets.push(LowSet {
+                size: lows.ones().map(|low| grid.lows[low].size).sum(),
+                lows: lows.clone(),
+            });
+            sets.len() as u32 - 1
+        })
+    }
+
+    /// Adds what the table has to the regions.
+    fn grow<K: Ord + Clone>(
+        mut self,
+        decide: &impl Fn(&Grid, &High) -> Vec<(K, Bits)>,
+        growing: &mut BTreeMap<K, Growing>,
+        interner: &mut Interner,
+    ) {
+        // By key and set of lows, the highs.
+        let mut found: BTreeMap<K, BTreeMap<u32, Vec<u32>>> = BTreeMap::new();
+        for (number, high) in self.grid.highs.iter().enumerate() {
+            for (key, lows) in decide(self.grid, high) {
+                if lows.is_empty() {
+                    continue;
+                }
+                let set = self.intern(lows);
+                let of_key = found.entry(key).or_default();
+                of_key.entry(set).or_default().push(number as u32);
+            }
+        }
+        let low_blocks: Vec<_> = self
+            .sets
+            .iter()
+            .map(|set| self.low_blocks(&set.lows, interner))
+            .collect();
+        for (key, by_set) in found {
+            for (set, highs) in by_set {
+                let grown = self.growing(set, &highs, &low_blocks[set as usize], interner);
+                let Some(known) = growing.get_mut(&key) else {
+                    growing.insert(key.clone(), grown);
+                    continue;
+                };
+                known.count = known.count.plus(grown.count);
+                known.witness = known.witness.min(grown.witness);
+                known.blocks.extend(grown.blocks);
+            }
+        }
+    }
+
+    /// What some highs and a set of lows make together.
+    fn growing(
+        &self,
+        set: u32,
+        highs: &[u32],
+        low_blocks: &[Block],
+        interner: &mut Interner,
+    ) -> Growing {
+        let set = &self.sets[set as usize];
+        let highs = || highs.iter().map(|&high| &self.grid.highs[high as usize]);
+        let size: Count = highs().map(|high| high.size).sum();
+        let (source, destination) = highs().map(|high| high.first).min().unwrap_or_default();
+        let low = set.lows.first().map(|low| self.grid.lows[low].first);
+        let (protocol, source_port, destination_port) = low.unwrap_or_default();
+        let pairs = highs()
+            .flat_map(|high| high.pairs.iter().copied())
+            .collect();
+        let mut blocks = Vec::new();
+        for (sources, destinations) in rectangles(pairs) {
+            let source = self.classes(SOURCE, &sources, interner);
+            let destination = self.classes(DESTINATION, &destinations, interner);
+            blocks.extend(low_blocks.iter().map(|&low| {
+                let mut block = low;
+                block.fields[SOURCE] = source;
+                block.fields[DESTINATION] = destination;
+                block
+            }));
+        }
+        Growing {
+            count: size.times(Count::from(set.size as u128)),
+            witness: Probe {
+                protocol,
+                source: address(self.question.family, source),
+                source_port,
+                destination: address(self.question.family, destination),
+                destination_port,
+            },
+            blocks,
+        }
+    }
+
+    /// The number of the set of all classes of some groups.
+    fn classes(&self, field: usize, groups: &[u32], interner: &mut Interner) -> u32 {
+        let group = |&number: &u32| -> &Group { &self.grid.groups[field][number as usize] };
+        let mut classes: Vec<u32> = groups
+            .iter()
+            .flat_map(|number| group(number).classes.iter().copied())
+            .collect();
+        classes.sort_unstable();
+        interner.number(classes)
+    }
+
+    /// A set of lows as blocks, whose addresses are yet to be filled in.
+    fn low_blocks(&self, lows: &Bits, interner: &mut Interner) -> Vec<Block> {
+        let members = || {
+            lows.ones()
+                .flat_map(|low| self.grid.lows[low].members.iter())
+        };
+        let mut blocks = Vec::new();
+        for protocol in ProtocolSet::EACH {
+            let ports: Vec<_> = members()
+                .filter(|member| member.0 == protocol)
+                .map(|&(_, source, destination)| (source, destination))
+                .collect();
+            if ports.first().is_some_and(|&(port, _)| port == NO_PORT) {
+                // A cube has protocols without ports only where it is for all.
+                let all = [SOURCE_PORT, DESTINATION_PORT]
+                    .map(|field| interner.number(self.question.fields[field].all()));
+                blocks.push(Block::of_low(protocol, all));
+                continue;
+            }
+            for (sources, destinations) in rectangles(ports) {
+                let source = self.classes(SOURCE_PORT, &sources, interner);
+                let destination = self.classes(DESTINATION_PORT, &destinations, interner);
+                blocks.push(Block::of_low(protocol, [source, destination]));
+            }
+        }
+        merge(blocks, interner)
+    }
+}

@@ -1,0 +1,299 @@
+//! A universe small enough to ask every packet, and rules within it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+
+use super::decider::{Decider, Ruling};
+use super::rule::{Addresses, Answer, Cube, Level, LevelKind, Probe, Rule};
+use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+
+/// Ports told apart, 0 to 7; the next one stands for all others.
+const PORTS: u16 = 8;
+/// Source ports told apart; the next one stands for all others.
+const SOURCE_PORTS: u16 = 2;
+
+/// The universe's addresses: a /29 and a /126.
+fn universe() -> Vec<IpAddr> {
+    let v4 = (0..8u32).map(|host| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + host)));
+    let v6 = (0..4u128).map(|host| IpAddr::from(Ipv6Addr::from((0xfd << 120) + host)));
+    v4.chain(v6).collect()
+}
+
+/// Every packet of the universe, lowest first, and how many packets it stands for.
+pub(crate) fn packets() -> Vec<(Probe, u128)> {
+    let mut packets = Vec::new();
+    let weight = |port: u16, last: u16| {
+        if port == last {
+            65_536 - last as u128
+        } else {
+            1
+        }
+    };
+    for protocol in ProtocolSet::EACH {
+        let ports = protocol.has_ports();
+        for source in universe() {
+            for source_port in 0..=if ports { SOURCE_PORTS } else { 0 } {
+                for destination in universe() {
+                    if source.is_ipv4() != destination.is_ipv4() {
+                        continue;
+                    }
+                    for destination_port in 0..=if ports { PORTS } else { 0 } {
+                        let probe = Probe {
+                            protocol,
+                            source,
+                            source_port,
+                            destination,
+                            destination_port,
+                        };
+                        let weight = if ports {
+                            weight(source_port, SOURCE_PORTS) * weight(destination_port, PORTS)
+                        } else {
+                            1
+                        };
+                        packets.push((probe, weight));
+                    }
+                }
+            }
+        }
+    }
+    packets
+}
+
+/// Whether a packet is in a cube: those without ports only where the cube is for all.
+pub(crate) fn inside(cube: &Cube, probe: &Probe) -> bool {
+    let ports = if probe.protocol.has_ports() {
+        cube.source_ports.contains(probe.source_port)
+            && cube.destination_ports.contains(probe.destination_port)
+    } else {
+        cube.source_ports.is_any() && cube.destination_ports.is_any()
+    };
+    ports
+        && !cube.protocols.intersection(probe.protocol).is_empty()
+        && cube.source.contains(probe.source)
+        && cube.destination.contains(probe.destination)
+}
+
+/// The packets of the universe that a cube holds.
+pub(crate) fn packets_of(cube: &Cube) -> Vec<(Probe, u128)> {
+    let mut packets = packets();
+    packets.retain(|(probe, _)| inside(cube, probe));
+    packets
+}
+
+/// Whether a rule surely matches, and whether it may: written apart from the product.
+pub(crate) fn naive_match(rule: &Rule, probe: &Probe) -> (bool, bool) {
+    let cube = |source: &PrefixSet, destination: &PrefixSet| Cube {
+        protocols: rule.protocols,
+        source: source.clone(),
+        source_ports: rule.source_ports.clone(),
+        destination: destination.clone(),
+        destination_ports: rule.destination_ports.clone(),
+    };
+    let widest = |addresses: &Addresses| {
+        if addresses.unknown.is_empty() {
+            addresses.known.clone()
+        } else {
+            PrefixSet::any()
+        }
+    };
+    (
+        inside(&cube(&rule.source.known, &rule.destination.known), probe),
+        inside(
+            &cube(&widest(&rule.source), &widest(&rule.destination)),
+            probe,
+        ),
+    )
+}
+
+/// What decides at one level: by trying every combination of rules that may match and may not.
+pub(crate) fn naive_level(level: &Level, probe: &Probe) -> Decider {
+    let mut may = Vec::new();
+    let mut sure = None;
+    for (number, rule) in level.rules.iter().enumerate() {
+        let (surely, maybe) = naive_match(rule, probe);
+        if surely {
+            sure = Some(number);
+            break;
+        }
+        if maybe {
+            may.push(number);
+        }
+    }
+    // Any of those that may match can be the first that does; if none does, the sure one is.
+    let access = |rule: usize| level.rules[rule].access;
+    let Some(sure) = sure else {
+        return may.first().map_or(Decider::Nothing, |&rule| Decider::May {
+            rule,
+            otherwise: None,
+        });
+    };
+    match may.iter().find(|&&rule| access(rule) != access(sure)) {
+        Some(&rule) => Decider::May {
+            rule,
+            otherwise: Some(sure),
+        },
+        None => Decider::Rule(sure),
+    }
+}
+
+/// What becomes of a packet.
+pub(crate) fn naive(levels: &[Level], probe: &Probe) -> Ruling {
+    let deciders: Vec<_> = levels
+        .iter()
+        .map(|level| naive_level(level, probe))
+        .collect();
+    let answers: Vec<_> = deciders
+        .iter()
+        .zip(levels)
+        .map(|(decider, level)| match *decider {
+            Decider::Rule(rule) if level.rules[rule].access == Decision::Allow => Answer::Allow,
+            Decider::Rule(_) => Answer::Deny,
+            Decider::May { .. } | Decider::Nothing => Answer::Undetermined,
+        })
+        .collect();
+    let answer = [Answer::Deny, Answer::Undetermined]
+        .into_iter()
+        .find(|answer| answers.contains(answer))
+        .unwrap_or(Answer::Allow);
+    let ruling = Ruling::new(levels, &deciders);
+    assert_eq!(ruling.answer, answer);
+    ruling
+}
+
+/// Sets of addresses: prefixes of the universe, and wider ones.
+fn address_sets() -> impl Strategy<Value = PrefixSet> {
+    let v4 = (0u32..8, 29u8..=32).prop_map(|(host, length)| {
+        ipnet::IpNet::new(Ipv4Addr::from(0x0a00_0000 + host).into(), length).unwrap()
+    });
+    let v6 = (0u128..4, 126u8..=128).prop_map(|(host, length)| {
+        ipnet::IpNet::new(Ipv6Addr::from((0xfd << 120) + host).into(), length).unwrap()
+    });
+    prop_oneof![
+        2 => Just(PrefixSet::any()),
+        5 => prop::collection::vec(prop_oneof![3 => v4, 1 => v6], 0..4).prop_map(PrefixSet::new),
+    ]
+}
+
+fn addresses() -> impl Strategy<Value = Addresses> {
+    let unknown = prop_oneof![
+        8 => Just(Vec::new()),
+        1 => Just(vec!["Tag".to_owned()]),
+    ];
+    (address_sets(), unknown).prop_map(|(known, unknown)| Addresses { known, unknown })
+}
+
+fn ports(below: u16) -> impl Strategy<Value = PortSet> {
+    prop_oneof![
+        2 => Just(PortSet::any()),
+        3 => prop::collection::vec((0..below, 0..below), 0..3).prop_map(PortSet::new),
+    ]
+}
+
+fn protocols() -> impl Strategy<Value = ProtocolSet> {
+    let some = prop::collection::vec(prop::sample::select(&ProtocolSet::EACH[..]), 1..3);
+    prop_oneof![
+        1 => Just(ProtocolSet::ANY),
+        2 => some.prop_map(|some| some.into_iter().fold(ProtocolSet::default(), ProtocolSet::union)),
+    ]
+}
+
+fn source_ports() -> impl Strategy<Value = PortSet> {
+    prop_oneof![3 => Just(PortSet::any()), 1 => ports(SOURCE_PORTS)]
+}
+
+prop_compose! {
+    fn rule()(
+        allow: bool,
+        protocols in protocols(),
+        source in addresses(),
+        source_ports in source_ports(),
+        destination in addresses(),
+        destination_ports in ports(PORTS),
+    ) -> Rule {
+        Rule {
+            name: String::new(),
+            priority: 0,
+            access: if allow { Decision::Allow } else { Decision::Deny },
+            protocols,
+            source,
+            source_ports,
+            destination,
+            destination_ports,
+            is_default: false,
+        }
+    }
+}
+
+/// A rule for everything.
+pub(crate) fn default_rule(access: Decision) -> Rule {
+    let any = || Addresses {
+        known: PrefixSet::any(),
+        unknown: Vec::new(),
+    };
+    Rule {
+        name: String::new(),
+        priority: 0,
+        access,
+        protocols: ProtocolSet::ANY,
+        source: any(),
+        source_ports: PortSet::any(),
+        destination: any(),
+        destination_ports: PortSet::any(),
+        is_default: true,
+    }
+}
+
+prop_compose! {
+    /// A level of some rules, mostly with a default rule at the end.
+    pub(crate) fn level()(
+        mut rules in prop::collection::vec(rule(), 0..9),
+        end in 0..6,
+        defaults in 0..2usize,
+    ) -> Level {
+        let users = rules.len() - defaults.min(rules.len());
+        for rule in &mut rules[users..] {
+            rule.is_default = true;
+        }
+        if end > 0 {
+            rules.push(default_rule(if end > 4 { Decision::Allow } else { Decision::Deny }));
+        }
+        for (number, rule) in rules.iter_mut().enumerate() {
+            rule.name = format!("rule{number}");
+            rule.priority = 100 + number as u32;
+        }
+        Level { kind: LevelKind::Subnet, name: "nsg".to_owned(), id: String::new(), rules }
+    }
+}
+
+prop_compose! {
+    /// Packets of the universe and no others.
+    pub(crate) fn cube()(
+        protocols in protocols(),
+        source in address_sets(),
+        source_ports in source_ports(),
+        destination in address_sets(),
+        destination_ports in ports(PORTS),
+    ) -> Cube {
+        let all = PrefixSet::parse(["10.0.0.0/29", "fd00::/126"]).unwrap();
+        Cube {
+            protocols,
+            source: source.intersection(&all),
+            source_ports,
+            destination: destination.intersection(&all),
+            destination_ports,
+        }
+    }
+}
+
+/// All of the universe.
+pub(crate) fn everything() -> Cube {
+    let all = PrefixSet::parse(["10.0.0.0/29", "fd00::/126"]).unwrap();
+    Cube {
+        protocols: ProtocolSet::ANY,
+        source: all.clone(),
+        source_ports: PortSet::any(),
+        destination: all,
+        destination_ports: PortSet::any(),
+    }
+}
