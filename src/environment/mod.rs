@@ -1,9 +1,11 @@
 //! The environment: what the audited network looks like, whatever said so.
 
 pub mod assume;
+pub mod azure;
 pub mod check;
 pub mod logged;
 pub mod model;
+pub mod nsg;
 pub mod remarks;
 pub mod rules;
 pub mod tags;

@@ -13,12 +13,33 @@ pub struct Nsg {
     pub file: String,
     /// Its rules, defaults included, in the order of the document.
     pub rules: Vec<SecurityRule>,
+    /// Rules of which not enough could be read to say what they do. What reaches one of them is
+    /// undetermined.
+    pub unread: Vec<UnreadRule>,
     /// Whether the document lacked the default rules, so that they were added.
     pub defaults_added: bool,
     /// Resource IDs (or names) of the subnets that it is attached to.
     pub subnets: Vec<String>,
     /// Resource IDs (or names) of the network interfaces that it is attached to.
     pub interfaces: Vec<String>,
+    /// Whether the document states rules of it but not the group itself, so that its attachments
+    /// are not known.
+    pub rules_only: bool,
+}
+
+/// A rule that is there, but of which an expression or a mistake hides what it does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnreadRule {
+    /// Name; empty where the document hides it too.
+    pub name: String,
+    /// Direction; it may be either where none is known.
+    pub direction: Option<Direction>,
+    /// Priority; it may be any where none is known.
+    pub priority: Option<u32>,
+    /// What it does; it may be either where none is known.
+    pub access: Option<Decision>,
+    /// JSON path in its file.
+    pub path: String,
 }
 
 /// A security rule.
@@ -57,6 +78,8 @@ pub struct Side {
     pub groups: Vec<String>,
     /// What could not be read (a template's expression, a bad prefix): it may hold any address.
     pub unknown: Vec<String>,
+    /// Whether Azure itself resolved the tags (effective rules): `prefixes` then holds them all.
+    pub expanded: bool,
     /// Ports.
     pub ports: PortSet,
 }
