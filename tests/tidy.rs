@@ -26,7 +26,7 @@ const MODULES: [(&str, &[&str]); 17] = [
     ("catalogue", &["net", "error"]),
     ("environment", &["net", "error", "catalogue", "tally"]),
     ("classify", &["net", "catalogue", "environment"]),
-    ("policy", &["net", "environment"]),
+    ("policy", &["net", "catalogue", "environment", "classify"]),
     ("tally", &["net", "fault", "simd", "flowlog", "classify"]),
     (
         "audit",
@@ -41,7 +41,7 @@ const MODULES: [(&str, &[&str]); 17] = [
             "tally",
         ],
     ),
-    ("report", &["net", "flowlog", "capture", "audit"]),
+    ("report", &["net", "flowlog", "capture", "policy", "audit"]),
     (
         "pipeline",
         &[

@@ -5,6 +5,7 @@
 
 mod basis;
 pub mod checks;
+pub mod configured;
 mod joined;
 mod matching;
 mod matrix;

@@ -7,4 +7,4 @@ pub mod partition;
 
 pub use classes::{Class, ClassId, Classes, Membership, Scope};
 pub use lookup::Lookup;
-pub use partition::{Partition, terms_of};
+pub use partition::{Partition, addresses_of, terms_of};

@@ -124,7 +124,7 @@ pub fn terms_of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeSet<Address
 }
 
 /// A term's addresses in one edition of the tags; `None` where they are not known.
-fn addresses(
+pub fn addresses_of(
     term: &AddressTerm,
     environment: &Environment,
     assumed: bool,
@@ -189,7 +189,7 @@ impl Partition {
             let mut known = Vec::new();
             for term in terms {
                 known.push(
-                    addresses(term, environment, assumed, tags, edition)
+                    addresses_of(term, environment, assumed, tags, edition)
                         .map(|set| cutter.add(&set)),
                 );
             }

@@ -30,6 +30,10 @@ pub enum Verb {
     Flows(Box<FlowsArgs>),
     /// Write an nsgaudit.toml of what logs, captures and --vnet show, to be corrected.
     Init(Box<InitArgs>),
+    /// Say what the rules do with packets, and why: `inbound tcp 13.71.0.5:40000 -> 10.0.1.4:3443`.
+    Test(Box<TestArgs>),
+    /// Prove of every requirement whether the rules allow all of it.
+    Prove(Box<ProveArgs>),
     /// List, show, check or compare profiles.
     Profiles(ProfilesArgs),
     /// Explain a check: what it looks for, why it matters, what to do.
@@ -214,6 +218,55 @@ pub struct FlowsArgs {
     /// Stop after so many records.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+}
+
+/// What the rules are, and in which network.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// Folder of what `az … list -o json` prints: NSGs, virtual networks, interfaces, application
+    /// security groups, route tables. What each file is, is found out.
+    #[arg(long, value_name = "FOLDER", help_heading = "Environment")]
+    pub azure: PathBuf,
+    /// What the network looks like; by default what the folder says of it.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+    /// Service tags as Microsoft publishes them or `az network list-service-tags` prints them. By
+    /// default the built-in snapshot. Of several the newest counts.
+    #[arg(long, value_name = "FILE", help_heading = "Environment")]
+    pub service_tags: Vec<PathBuf>,
+}
+
+/// Options of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The rules.
+    #[command(flatten)]
+    pub rules: RulesArgs,
+    /// Packets, each as one argument. With `allow` or `deny` before it, an answer that is expected: the
+    /// exit status is 1 where another is given.
+    #[arg(value_name = "PACKET")]
+    pub packets: Vec<String>,
+    /// File of packets, one a line; # begins a comment; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Only the answers, not why.
+    #[arg(long)]
+    pub short: bool,
+}
+
+/// Options of `prove`.
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    /// The rules.
+    #[command(flatten)]
+    pub rules: RulesArgs,
+    /// Profile to prove: a name, or a file of your own. By default the one that the environment
+    /// states, else `ise`.
+    #[arg(long, value_name = "NAME", help_heading = "Environment")]
+    pub profile: Option<String>,
+    /// Allowed requirements too, not only the others.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Options of `init`.

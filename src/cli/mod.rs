@@ -10,6 +10,7 @@ mod init;
 pub mod output;
 mod profiles;
 pub mod progress;
+mod rules;
 mod setup;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -78,6 +79,8 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Audit(args) => audit::run(&args),
         Verb::Flows(args) => flows::run(&args),
         Verb::Init(args) => init::run(&args),
+        Verb::Test(args) => rules::test(&args),
+        Verb::Prove(args) => rules::prove(&args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),
         Verb::Checks => print(&checks::list_text()),

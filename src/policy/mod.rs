@@ -10,6 +10,8 @@ pub mod diff;
 pub mod evaluate;
 mod first_match;
 mod grid;
+pub mod network;
+pub mod packet;
 pub mod prove;
 mod regions;
 pub mod rule;

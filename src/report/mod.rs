@@ -5,6 +5,7 @@ pub mod connections;
 pub mod escape;
 pub mod flows;
 pub mod json;
+pub mod rules;
 pub mod text;
 
 #[cfg(test)]

@@ -1,0 +1,261 @@
+//! What the rules allow of each requirement, over all packets.
+
+use crate::catalogue::{AddressTerm, KnownPeers, Profile, Row};
+use crate::classify::addresses_of;
+use crate::environment::{Environment, ServiceTags};
+use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
+use crate::policy::decider::Ruling;
+use crate::policy::network::{Network, Place};
+use crate::policy::packet::Words;
+use crate::policy::prove::{Part, Prover, Verdict};
+use crate::policy::rule::{Answer, Cube};
+
+use super::matching::known_lists;
+use super::names;
+use super::requirements::{Bound, Standing, bind};
+
+/// Most parts that are told of a requirement that is not wholly allowed.
+const TOLD: usize = 3;
+
+/// What the rules do with a requirement's packets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configured {
+    /// `profile/row-id`.
+    pub row: String,
+    /// What it is for.
+    pub purpose: String,
+    /// The subnet.
+    pub subnet: String,
+    /// Direction, seen from the subnet.
+    pub direction: Direction,
+    /// Protocols judged.
+    pub protocols: String,
+    /// Ports.
+    pub ports: String,
+    /// Advice rather than requirement.
+    pub advice: bool,
+    /// What holds.
+    pub verdict: Verdict,
+    /// Why, where not all is allowed: which packets, by which rule, for example.
+    pub reasons: Vec<String>,
+}
+
+/// Proves all requirements of a profile, of those that it includes and of the user.
+pub fn configured(
+    profile: &Profile,
+    included: &[&Profile],
+    environment: &Environment,
+    tags: &ServiceTags,
+    network: &Network<'_>,
+) -> Vec<Configured> {
+    let requirements = bind(profile, included, environment);
+    requirements
+        .bound
+        .iter()
+        .filter(|bound| matches!(bound.standing, Standing::Required | Standing::Unsettled))
+        .map(|bound| {
+            let terms = Terms {
+                environment,
+                tags,
+                bound,
+            };
+            terms.configured(network)
+        })
+        .collect()
+}
+
+/// A requirement, and what its terms mean.
+struct Terms<'a> {
+    environment: &'a Environment,
+    tags: &'a ServiceTags,
+    bound: &'a Bound<'a>,
+}
+
+/// The remote side of a requirement for some of its ports.
+struct Remote {
+    ports: PortSet,
+    addresses: PrefixSet,
+    /// Terms whose addresses are not known.
+    unknown: Vec<String>,
+}
+
+impl Terms<'_> {
+    fn configured(&self, network: &Network<'_>) -> Configured {
+        let (row, bound) = (self.bound.row, self.bound);
+        let subnet = &self.environment.subnets[bound.subnet as usize];
+        let local = self.local(&subnet.prefixes);
+        let mut verdicts = Vec::new();
+        let mut reasons = Vec::new();
+        let remotes = self.remotes();
+        for place in network.places(&local, bound.direction) {
+            let prover = Prover::new(&place.levels);
+            for remote in &remotes {
+                let cube = self.cube(&place, remote);
+                let proof = prover.prove(&cube);
+                // What lies within one address leaves no packet to prove.
+                if proof.parts.is_empty() && remote.unknown.is_empty() {
+                    continue;
+                }
+                verdicts.push(if remote.unknown.is_empty() {
+                    proof.verdict
+                } else {
+                    Verdict::Undetermined
+                });
+                reasons.extend(proof.parts.iter().filter_map(|part| why(part, &place)));
+            }
+        }
+        let mut unknown: Vec<_> = remotes
+            .iter()
+            .flat_map(|remote| remote.unknown.clone())
+            .collect();
+        unknown.sort();
+        unknown.dedup();
+        let more = reasons.len().saturating_sub(TOLD);
+        reasons.truncate(TOLD);
+        if more > 0 {
+            reasons.push(format!("and {more} more parts"));
+        }
+        if !unknown.is_empty() {
+            reasons.push(format!("addresses of {} are not known", unknown.join(", ")));
+        }
+        Configured {
+            row: bound.name.clone(),
+            purpose: row.purpose.clone(),
+            subnet: subnet.name.clone(),
+            direction: bound.direction,
+            protocols: protocols(row).to_string(),
+            ports: row.ports.to_string(),
+            advice: row.advice,
+            verdict: joined(&verdicts),
+            reasons,
+        }
+    }
+
+    /// The subnet's own end: those of its addresses that the row names.
+    fn local(&self, subnet: &PrefixSet) -> PrefixSet {
+        let mut local = PrefixSet::empty();
+        for term in self.bound.local() {
+            local = local.union(&match term {
+                AddressTerm::Named(_) | AddressTerm::Prefixes(_) => {
+                    self.addresses(term).unwrap_or_default()
+                }
+                // Whether the row concerns the subnet has been asked.
+                _ => subnet.clone(),
+            });
+        }
+        local.intersection(subnet)
+    }
+
+    /// The remote side: the known peers of the ports that name some, else what is written.
+    fn remotes(&self) -> Vec<Remote> {
+        let row = self.bound.row;
+        let mut rest = row.ports.clone();
+        let mut remotes = Vec::new();
+        for KnownPeers { ports, peers, .. } in known_lists(self.bound) {
+            let ports = ports.intersection(&row.ports);
+            rest = rest.difference(&ports);
+            remotes.push(self.remote(ports, peers));
+        }
+        if !rest.is_empty() {
+            remotes.push(self.remote(rest, self.bound.remote()));
+        }
+        remotes
+    }
+
+    fn remote(&self, ports: PortSet, terms: &[AddressTerm]) -> Remote {
+        let mut remote = Remote {
+            ports,
+            addresses: PrefixSet::empty(),
+            unknown: Vec::new(),
+        };
+        for term in terms {
+            match self.addresses(term) {
+                Some(set) => remote.addresses = remote.addresses.union(&set),
+                None => remote.unknown.push(names::term(term)),
+            }
+        }
+        remote
+    }
+
+    fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
+        if *term == AddressTerm::SameSubnet {
+            let subnet = &self.environment.subnets[self.bound.subnet as usize];
+            return Some(subnet.prefixes.clone());
+        }
+        let newest = self.tags.editions.len().saturating_sub(1);
+        addresses_of(term, self.environment, false, self.tags, newest)
+    }
+
+    fn cube(&self, place: &Place, remote: &Remote) -> Cube {
+        let (local, remote_set) = (place.addresses.clone(), remote.addresses.clone());
+        let (source, destination) = match self.bound.direction {
+            Direction::Inbound => (remote_set, local),
+            Direction::Outbound => (local, remote_set),
+        };
+        Cube {
+            protocols: protocols(self.bound.row),
+            source,
+            source_ports: PortSet::any(),
+            destination,
+            destination_ports: remote.ports.clone(),
+        }
+    }
+}
+
+/// The protocols that a row is judged on: TCP, where it names none.
+fn protocols(row: &Row) -> ProtocolSet {
+    if row.protocols.is_empty() {
+        return ProtocolSet::TCP;
+    }
+    let sets = row
+        .protocols
+        .iter()
+        .map(|&protocol: &Protocol| ProtocolSet::of(protocol));
+    sets.fold(ProtocolSet::default(), ProtocolSet::union)
+}
+
+/// Of several parts together.
+fn joined(verdicts: &[Verdict]) -> Verdict {
+    let all = |wanted: Verdict| verdicts.iter().all(|&verdict| verdict == wanted);
+    let any = |wanted: Verdict| verdicts.contains(&wanted);
+    if verdicts.is_empty() {
+        Verdict::Undetermined
+    } else if all(Verdict::Allowed) {
+        Verdict::Allowed
+    } else if all(Verdict::Blocked) {
+        Verdict::Blocked
+    } else if any(Verdict::Partly) || any(Verdict::Blocked) && any(Verdict::Allowed) {
+        Verdict::Partly
+    } else {
+        Verdict::Undetermined
+    }
+}
+
+/// Why a part is not allowed, and a packet of it.
+fn why(part: &Part, place: &Place) -> Option<String> {
+    let Ruling { answer, by } = &part.ruling;
+    let word = match answer {
+        Answer::Allow => return None,
+        Answer::Deny => "denied",
+        Answer::Undetermined => "undetermined",
+    };
+    let deciders: Vec<_> = by
+        .iter()
+        .map(|by| {
+            let level = &place.levels[by.level];
+            let who = match by.decider {
+                crate::policy::decider::Decider::Rule(rule) => {
+                    let rule = &level.rules[rule];
+                    format!("by rule {} (priority {})", rule.name, rule.priority)
+                }
+                decider => format!("since {}", decider.reason(level).unwrap_or_default()),
+            };
+            format!("{who} of {} {}", level.kind.name(), level.name)
+        })
+        .collect();
+    Some(format!(
+        "{word} {}: for example {}",
+        deciders.join(" and "),
+        Words(&part.witness)
+    ))
+}

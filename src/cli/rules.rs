@@ -1,0 +1,195 @@
+//! `nsgaudit test` and `nsgaudit prove`: what the rules do with packets.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::args::{ProveArgs, RulesArgs, TestArgs};
+use super::{Status, output, setup, tell};
+use crate::audit::configured::{Configured, configured};
+use crate::environment::azure::{Azure, read_folder};
+use crate::environment::{Environment, ServiceTags};
+use crate::error::{Error, Result};
+use crate::policy::evaluate::evaluate;
+use crate::policy::network::{self, Network};
+use crate::policy::packet::Packet;
+use crate::policy::prove::Verdict;
+use crate::policy::rule::Answer;
+use crate::report;
+
+/// The profile, where nothing names another.
+const DEFAULT_PROFILE: &str = "ise";
+/// Longest file of packets, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// The rules, and what they are held against.
+struct Rules {
+    azure: Azure,
+    environment: Environment,
+    profile: Option<String>,
+    tags: ServiceTags,
+}
+
+impl Rules {
+    fn read(args: &RulesArgs) -> Result<Self> {
+        let azure = read_folder(&args.azure)?;
+        for fault in &azure.faults {
+            tell(
+                "fault",
+                &format!("{} {}: {}", fault.file, fault.path, fault.detail),
+            );
+        }
+        for remark in &azure.remarks {
+            tell(
+                "note",
+                &format!("{} {}: {}", remark.file, remark.path, remark.detail),
+            );
+        }
+        if !azure.admin_rules.is_empty() || !azure.unread_admin_rules.is_empty() {
+            tell(
+                "note",
+                "security admin rules of a network manager are not evaluated by this version: they \
+                 decide before any NSG",
+            );
+        }
+        let stated = setup::environment(&args.environment)?;
+        let environment = if stated.assumed {
+            network::environment(&azure)
+        } else {
+            stated.environment
+        };
+        let tags = if args.service_tags.is_empty() {
+            ServiceTags::embedded()
+        } else {
+            ServiceTags::from_files(&args.service_tags)?
+        };
+        Ok(Self {
+            azure,
+            environment,
+            profile: stated.profile,
+            tags,
+        })
+    }
+
+    fn network(&self) -> Network<'_> {
+        let newest = self.tags.editions.len().saturating_sub(1);
+        Network::new(&self.azure, &self.environment, &self.tags, newest)
+    }
+}
+
+/// A packet, and the answer that is expected.
+struct Asked {
+    packet: Packet,
+    expected: Option<Answer>,
+}
+
+fn asked(text: &str, place: &str) -> Result<Asked> {
+    let text = text.trim();
+    let (expected, packet) = match text.split_once(char::is_whitespace) {
+        Some(("allow", rest)) => (Some(Answer::Allow), rest),
+        Some(("deny", rest)) => (Some(Answer::Deny), rest),
+        _ => (None, text),
+    };
+    let packet = Packet::parse(packet).map_err(|message| Error::Usage {
+        message: format!("{place}: {message}"),
+    })?;
+    Ok(Asked { packet, expected })
+}
+
+fn all_asked(args: &TestArgs) -> Result<Vec<Asked>> {
+    let mut all = Vec::new();
+    for (number, text) in args.packets.iter().enumerate() {
+        all.push(asked(text, &format!("packet {}", number + 1))?);
+    }
+    if let Some(file) = &args.file {
+        let text = contents(file)?;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                all.push(asked(line, &format!("{}:{}", file.display(), number + 1))?);
+            }
+        }
+    }
+    if all.is_empty() {
+        return Err(Error::Usage {
+            message:
+                "no packet: give one, such as 'inbound tcp 13.71.0.5:40000 -> 10.0.1.4:3443', \
+                      or --file"
+                    .to_owned(),
+        });
+    }
+    Ok(all)
+}
+
+fn contents(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin()
+            .lock()
+            .take(LONGEST)
+            .read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(LONGEST).read_to_string(&mut text))
+    };
+    read.map(|_| text).map_err(|source| Error::Read {
+        path: file.to_owned(),
+        source,
+    })
+}
+
+/// `nsgaudit test`.
+pub(super) fn test(args: &TestArgs) -> Result<Status> {
+    let asked = all_asked(args)?;
+    let rules = Rules::read(&args.rules)?;
+    let network = rules.network();
+    let mut text = String::new();
+    let mut failed = 0u64;
+    for Asked { packet, expected } in &asked {
+        let levels = network.levels(packet.local(), packet.direction);
+        let decided = evaluate(&levels, &packet.probe);
+        text += &report::rules::trace(packet, &levels, &decided, args.short);
+        if expected.is_some_and(|expected| expected != decided.answer()) {
+            failed += 1;
+            let expected = expected.map_or("", report::rules::answer);
+            text.extend(["  expected ", expected, "\n"]);
+        }
+    }
+    output::write(None, text.as_bytes())?;
+    if failed > 0 {
+        tell(
+            "error",
+            &format!(
+                "{failed} of {} packets are answered otherwise than expected",
+                asked.len()
+            ),
+        );
+        return Ok(Status::Findings);
+    }
+    Ok(Status::Quiet)
+}
+
+/// `nsgaudit prove`.
+pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
+    let rules = Rules::read(&args.rules)?;
+    let profile = args
+        .profile
+        .as_deref()
+        .or(rules.profile.as_deref())
+        .unwrap_or(DEFAULT_PROFILE)
+        .to_owned();
+    let catalogue = setup::catalogue(&[&profile])?;
+    let basis = setup::basis(&catalogue, &profile, &args.rules.service_tags)?;
+    let all = configured(
+        basis.profile,
+        &basis.included,
+        &rules.environment,
+        &rules.tags,
+        &rules.network(),
+    );
+    output::write(None, report::rules::proofs(&all, args.all).as_bytes())?;
+    let open = |of: &Configured| of.verdict != Verdict::Allowed && !of.advice;
+    Ok(if all.iter().any(open) {
+        Status::Findings
+    } else {
+        Status::Quiet
+    })
+}

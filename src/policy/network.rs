@@ -1,0 +1,318 @@
+//! Which rules stand on a packet's way: documents + environment + service tags -> levels.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::rule::{Addresses, Level, LevelKind, Rule};
+use crate::catalogue::AddressTerm;
+use crate::classify::addresses_of;
+use crate::environment::azure::Azure;
+use crate::environment::rules::{Nsg, SecurityRule, Side, UnreadRule};
+use crate::environment::{Environment, ServiceTags, Subnet};
+use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
+
+/// The rules of a network.
+#[derive(Debug, Clone)]
+pub struct Network<'a> {
+    azure: &'a Azure,
+    environment: &'a Environment,
+    tags: &'a ServiceTags,
+    edition: usize,
+    /// Members of application security groups, by their IDs in lower case.
+    groups: BTreeMap<String, PrefixSet>,
+    /// Prefixes of user-defined routes, which `VirtualNetwork` holds too.
+    routed: PrefixSet,
+    /// Whether a route leads every address elsewhere: what `VirtualNetwork` holds is then not known.
+    default_route: bool,
+}
+
+/// Addresses with the same levels on their way.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The addresses.
+    pub addresses: PrefixSet,
+    /// The levels, in the order of the direction asked for.
+    pub levels: Vec<Level>,
+}
+
+/// An environment from the documents alone, where nothing else states one: all subnets are audited.
+pub fn environment(azure: &Azure) -> Environment {
+    let mut environment = Environment {
+        source: "documents of Azure".to_owned(),
+        ..Environment::default()
+    };
+    for network in &azure.networks {
+        environment.address_space = environment.address_space.union(&network.space);
+        for peering in &network.peerings {
+            environment.peered = environment.peered.union(&peering.space);
+        }
+        for subnet in &network.subnets {
+            environment.subnets.push(Subnet {
+                name: subnet.name.clone(),
+                prefixes: subnet.prefixes.clone(),
+                role: String::new(),
+                audited: true,
+            });
+        }
+    }
+    environment.subnets.sort();
+    environment
+}
+
+impl<'a> Network<'a> {
+    /// The rules that documents state, with the tags of one edition.
+    pub fn new(
+        azure: &'a Azure,
+        environment: &'a Environment,
+        tags: &'a ServiceTags,
+        edition: usize,
+    ) -> Self {
+        let mut groups: BTreeMap<String, PrefixSet> = BTreeMap::new();
+        for configuration in azure.interfaces.iter().flat_map(|nic| &nic.configurations) {
+            let address = configuration
+                .address
+                .map(|address| PrefixSet::new([address.into()]));
+            for group in &configuration.groups {
+                let members = groups.entry(group.to_lowercase()).or_default();
+                *members = members.union(&address.clone().unwrap_or_default());
+            }
+        }
+        let routes = || azure.route_tables.iter().flat_map(|table| &table.routes);
+        let everything = PrefixSet::any();
+        let is_default = |side: &Side| {
+            side.any
+                || everything
+                    .difference(&side.prefixes)
+                    .ranges(crate::net::prefix::Family::V4)
+                    .is_empty()
+        };
+        Self {
+            azure,
+            environment,
+            tags,
+            edition,
+            groups,
+            routed: routes()
+                .filter(|route| !is_default(&route.destination))
+                .fold(PrefixSet::empty(), |all, route| {
+                    all.union(&route.destination.prefixes)
+                }),
+            default_route: routes().any(|route| is_default(&route.destination)),
+        }
+    }
+
+    /// The levels on the way of a packet whose local end is `local`: those of its subnet and of its
+    /// interface, in the order in which they are asked.
+    pub fn levels(&self, local: IpAddr, direction: Direction) -> Vec<Level> {
+        let mut levels = Vec::new();
+        levels.extend(self.subnet_level(local, direction));
+        levels.extend(self.interface_level(local, direction));
+        if direction == Direction::Outbound {
+            levels.reverse();
+        }
+        levels
+    }
+
+    /// The addresses of `within` by the levels on their way: interfaces with an NSG of their own
+    /// apart from the rest of each subnet.
+    pub fn places(&self, within: &PrefixSet, direction: Direction) -> Vec<Place> {
+        let mut rest = within.clone();
+        let mut places = Vec::new();
+        let mut add = |addresses: PrefixSet, rest: &mut PrefixSet| {
+            *rest = rest.difference(&addresses);
+            if let Some(first) = addresses.first() {
+                places.push(Place {
+                    levels: self.levels(first, direction),
+                    addresses,
+                });
+            }
+        };
+        for interface in &self.azure.interfaces {
+            for address in interface
+                .configurations
+                .iter()
+                .filter_map(|one| one.address)
+            {
+                let single = PrefixSet::new([address.into()]).intersection(&rest);
+                if self.interface_level(address, direction).is_some() {
+                    add(single, &mut rest);
+                }
+            }
+        }
+        for subnet in self.subnets() {
+            add(subnet.prefixes.intersection(&rest), &mut rest);
+        }
+        let unplaced = rest.clone();
+        add(unplaced, &mut rest);
+        places
+    }
+
+    fn subnets(&self) -> impl Iterator<Item = &crate::environment::azure::NetworkSubnet> {
+        self.azure
+            .networks
+            .iter()
+            .flat_map(|network| &network.subnets)
+    }
+
+    fn subnet_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
+        let subnet = self
+            .subnets()
+            .find(|subnet| subnet.prefixes.contains(local))?;
+        let named = subnet.nsg.as_deref();
+        let attached = |nsg: &&Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
+        self.level(LevelKind::Subnet, named, attached, direction)
+    }
+
+    fn interface_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
+        let holds = |nic: &&crate::environment::azure::Interface| {
+            nic.configurations
+                .iter()
+                .any(|one| one.address == Some(local))
+        };
+        let interface = self.azure.interfaces.iter().find(holds)?;
+        let named = interface.nsg.as_deref();
+        let attached = |nsg: &&Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
+        self.level(LevelKind::Interface, named, attached, direction)
+    }
+
+    /// The level of the NSG that is named, or that says itself where it is attached. One that is named
+    /// and not there is a level of which nothing is known.
+    fn level(
+        &self,
+        kind: LevelKind,
+        named: Option<&str>,
+        attached: impl Fn(&&Nsg) -> bool,
+        direction: Direction,
+    ) -> Option<Level> {
+        let nsgs = || self.azure.nsgs.iter();
+        let found = named.and_then(|id| nsgs().find(|nsg| is_same(&nsg.id, id)));
+        match (found.or_else(|| nsgs().find(attached)), named) {
+            (Some(nsg), _) => Some(self.compiled(kind, nsg, direction)),
+            (None, Some(id)) => {
+                let name = id.rsplit('/').next().unwrap_or(id);
+                let unread = UnreadRule {
+                    name: format!("(the rules of {name} are not given)"),
+                    ..UnreadRule::default()
+                };
+                Some(Level {
+                    kind,
+                    name: name.to_owned(),
+                    id: id.to_owned(),
+                    rules: unread_rules(&unread),
+                })
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn compiled(&self, kind: LevelKind, nsg: &Nsg, direction: Direction) -> Level {
+        let mut rules: Vec<_> = nsg
+            .rules
+            .iter()
+            .filter(|rule| rule.direction == direction)
+            .map(|rule| self.rule(rule))
+            .collect();
+        let unread = nsg
+            .unread
+            .iter()
+            .filter(|rule| rule.direction.is_none_or(|its| its == direction));
+        rules.extend(unread.flat_map(unread_rules));
+        rules.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+        Level {
+            kind,
+            name: nsg.name.clone(),
+            id: nsg.id.clone(),
+            rules,
+        }
+    }
+
+    fn rule(&self, rule: &SecurityRule) -> Rule {
+        Rule {
+            name: rule.name.clone(),
+            priority: rule.priority,
+            access: rule.access,
+            protocols: rule.protocols,
+            source: self.addresses(&rule.source),
+            source_ports: rule.source.ports.clone(),
+            destination: self.addresses(&rule.destination),
+            destination_ports: rule.destination.ports.clone(),
+            is_default: rule.is_default,
+        }
+    }
+
+    /// Addresses of one side of a rule.
+    fn addresses(&self, side: &Side) -> Addresses {
+        if side.any {
+            return Addresses {
+                known: PrefixSet::any(),
+                unknown: Vec::new(),
+            };
+        }
+        let mut known = side.prefixes.clone();
+        let mut unknown = side.unknown.clone();
+        for tag in side.tags.iter().filter(|_| !side.expanded) {
+            match self.tag(tag) {
+                Some(set) => known = known.union(&set),
+                None => unknown.push(tag.clone()),
+            }
+            if self.default_route && tag.eq_ignore_ascii_case("VirtualNetwork") {
+                unknown.push(format!(
+                    "{tag}, since a route leads all addresses elsewhere"
+                ));
+            }
+        }
+        for group in &side.groups {
+            match self.groups.get(&group.to_lowercase()) {
+                Some(members) => known = known.union(members),
+                None => unknown.push(group.rsplit('/').next().unwrap_or(group).to_owned()),
+            }
+        }
+        Addresses { known, unknown }
+    }
+
+    fn tag(&self, tag: &str) -> Option<PrefixSet> {
+        let term = match tag.to_ascii_lowercase().as_str() {
+            "virtualnetwork" | "virtual_network" => AddressTerm::VirtualNetwork,
+            "internet" => AddressTerm::Internet,
+            "azureloadbalancer" | "azure_loadbalancer" => AddressTerm::AzureLoadBalancer,
+            _ => AddressTerm::ServiceTag(tag.to_owned()),
+        };
+        let set = addresses_of(&term, self.environment, false, self.tags, self.edition)?;
+        Some(match term {
+            AddressTerm::VirtualNetwork => set.union(&self.routed),
+            AddressTerm::Internet => set.difference(&self.routed),
+            _ => set,
+        })
+    }
+}
+
+/// A rule of which it is not known what it does may allow and may deny whatever comes.
+fn unread_rules(unread: &UnreadRule) -> Vec<Rule> {
+    let access = match unread.access {
+        Some(access) => vec![access],
+        None => vec![Decision::Allow, Decision::Deny],
+    };
+    let unknown = Addresses {
+        known: PrefixSet::empty(),
+        unknown: vec!["a rule that could not be read".to_owned()],
+    };
+    access
+        .into_iter()
+        .map(|access| Rule {
+            name: unread.name.clone(),
+            priority: unread.priority.unwrap_or(0),
+            access,
+            protocols: ProtocolSet::ANY,
+            source: unknown.clone(),
+            source_ports: PortSet::any(),
+            destination: unknown.clone(),
+            destination_ports: PortSet::any(),
+            is_default: false,
+        })
+        .collect()
+}
+
+/// Whether two resource IDs (or names) are the same: Azure does not tell case apart.
+fn is_same(a: &str, b: &str) -> bool {
+    !a.is_empty() && a.eq_ignore_ascii_case(b)
+}
