@@ -7,7 +7,7 @@ use nsgaudit::capture::layers::Options;
 use nsgaudit::capture::piece::{Piece, Span};
 use nsgaudit::capture::reader::Reader;
 use nsgaudit::capture::record::{Recorder, Vantage};
-use nsgaudit::capture::table::{Finished, Table};
+use nsgaudit::capture::table::{Finished, Table, Totals};
 use nsgaudit::capture::tracker::{PacketCounts, Tracker};
 use nsgaudit::fault::FaultKind;
 use nsgaudit::flowlog::{RecordBatch, Sink};
@@ -180,13 +180,29 @@ impl Finished for Sums {
 
 /// What pieces add up to, with at most so many live connections.
 pub(crate) fn sums(pieces: &[Piece], limit: usize) -> Sums {
+    let (mut table, mut sums) = absorbed(pieces, limit);
+    table.finish(&mut sums);
+    told(&table.totals, sums)
+}
+
+/// The same, where the last connections are taken whole.
+fn sums_in_parts(pieces: &[Piece], limit: usize) -> Sums {
+    let (table, mut sums) = absorbed(pieces, limit);
+    let (parts, totals) = table.into_parts();
+    sums.connections.extend(parts.into_iter().flatten());
+    told(&totals, sums)
+}
+
+fn absorbed(pieces: &[Piece], limit: usize) -> (Table, Sums) {
     let mut tracker = Tracker::new(Options::default());
     let (mut table, mut sums) = (Table::new(limit), Sums::default());
     for piece in pieces {
         table.absorb(tracker.track(piece, 0), &mut sums);
     }
-    table.finish(&mut sums);
-    let totals = table.totals;
+    (table, sums)
+}
+
+fn told(totals: &Totals, mut sums: Sums) -> Sums {
     assert_eq!(totals.ended, sums.connections.len() as u64);
     sums.packets = totals.packets;
     sums.lost_errors = totals.lost_errors;
@@ -211,6 +227,9 @@ pub(crate) fn cuts_do_not_show(steps: &[Step]) {
     let crowded = sums(&pieces(steps, by_step), 2);
     assert_accounted(&crowded);
     assert_eq!(crowded.packets, whole.packets);
+    let cut = pieces(steps, by_step);
+    assert_eq!(sums_in_parts(&cut, 2), crowded, "in parts, and one by one");
+    same(&sums_in_parts(&cut, usize::MAX), &whole);
 }
 
 fn same<T: PartialEq + Debug>(cut: &T, whole: &T) {
