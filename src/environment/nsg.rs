@@ -14,10 +14,11 @@ use super::rules::{DocumentFault, Nsg};
 
 mod defaults;
 mod group;
-mod rule;
+pub(super) mod rule;
 pub(super) mod side;
 
 pub use defaults::default_name;
+pub(super) use group::read;
 
 /// What a document says of network security groups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,7 +55,7 @@ const EXPECTED: &str = "network security groups, as `az network nsg list -o json
 /// The document is no JSON, or holds none: what was expected, what was found.
 pub fn parse(json: &[u8], file: &str) -> Result<Document, String> {
     let document = decode(json).map_err(|message| format!("expected {EXPECTED}, but {message}"))?;
-    let read = read(&document, file);
+    let read = self::document(&document, file);
     if read.nsgs.is_empty() && read.effective.is_empty() {
         let why = read
             .faults
@@ -69,11 +70,11 @@ pub fn parse(json: &[u8], file: &str) -> Result<Document, String> {
     Ok(read)
 }
 
-fn read(document: &Value, file: &str) -> Document {
+fn document(document: &Value, file: &str) -> Document {
     let mut notes = Notes::of(file);
     let walked = walk(document);
-    let (nsgs, effective) = group::read(&walked, &mut notes);
-    if !nsgs.is_empty() {
+    let (nsgs, effective) = read(&walked, &mut notes);
+    if !nsgs.is_empty() || !effective.is_empty() {
         super::azure::general(&walked, &mut notes);
     }
     Document {

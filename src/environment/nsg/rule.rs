@@ -58,7 +58,7 @@ pub(super) fn read_effective(node: &Node<'_>, notes: &mut Notes) -> Rule {
 fn head(node: &Node<'_>, name: Option<String>, default: bool, notes: &mut Notes) -> Head {
     let mut name = name.map(|name| escape(&name)).unwrap_or_default();
     check_name(&name, node, notes);
-    let priority = priority(node, notes);
+    let priority = priority(node, &PRIORITIES, notes);
     let late = priority.is_some_and(|priority| priority >= 65_000);
     let known = default_name(&name).filter(|_| default || late);
     if let Some(known) = known {
@@ -165,7 +165,7 @@ fn check_name(name: &str, node: &Node<'_>, notes: &mut Notes) {
 }
 
 /// One word of a few, compared without case.
-fn word<T>(
+pub(in crate::environment) fn word<T>(
     node: &Node<'_>,
     key: &str,
     expected: &str,
@@ -186,7 +186,7 @@ fn word<T>(
     value
 }
 
-fn protocol(node: &Node<'_>, notes: &mut Notes) -> Option<ProtocolSet> {
+pub(in crate::environment) fn protocol(node: &Node<'_>, notes: &mut Notes) -> Option<ProtocolSet> {
     let expected = "Tcp, Udp, Icmp, Esp, Ah or *";
     let leaves = node.leaves("protocol");
     if leaves.is_empty() {
@@ -207,8 +207,13 @@ fn protocol(node: &Node<'_>, notes: &mut Notes) -> Option<ProtocolSet> {
     all
 }
 
-fn priority(node: &Node<'_>, notes: &mut Notes) -> Option<u32> {
-    let expected = "a priority from 100 to 4096";
+/// A number; that it is one that users may give is for the caller to check.
+pub(in crate::environment) fn priority(
+    node: &Node<'_>,
+    taken: &std::ops::RangeInclusive<u32>,
+    notes: &mut Notes,
+) -> Option<u32> {
+    let expected = &format!("a priority from {} to {}", taken.start(), taken.end());
     let Some(leaf) = node.leaf("priority") else {
         missing(node, "priority", expected, notes);
         return None;

@@ -32,7 +32,7 @@ fn an_export_states_a_rule_once() {
     let beside = "[concat(parameters('networkSecurityGroups_NSG_A_name'), '/web')]";
     let inner = rule(&json!({"name": "web"}));
     let document = template(&json!([
-        group(name, &[inner.clone()]),
+        group(name, std::slice::from_ref(&inner)),
         child(beside, &json!({}))
     ]));
     let read = read_value(&document);

@@ -1,0 +1,115 @@
+//! Security admin rules of network managers.
+
+use super::interfaces::id_and_name;
+use super::model::{AdminAccess, AdminRule};
+use super::node::{Items, Node, Notes};
+use super::walk::{Kind, Walked, id_parent};
+use crate::environment::nsg::rule::{priority, protocol, word};
+use crate::environment::nsg::side::{Style, addresses, ports};
+use crate::environment::rules::{Side, UnreadRule};
+use crate::net::{Decision, Direction};
+
+/// Priorities that users may give.
+const PRIORITIES: std::ops::RangeInclusive<u32> = 1..=4096;
+
+/// Reads all security admin rules, and those of which not enough is known.
+pub(super) fn read(walked: &Walked<'_>, notes: &mut Notes) -> (Vec<AdminRule>, Vec<UnreadRule>) {
+    let (mut rules, mut unread) = (Vec::new(), Vec::new());
+    for found in walked.of(Kind::AdminRule) {
+        match rule(&found.node, notes) {
+            Ok(rule) => rules.push(rule),
+            Err(rule) => unread.push(rule),
+        }
+    }
+    (rules, unread)
+}
+
+fn rule(node: &Node<'_>, notes: &mut Notes) -> Result<AdminRule, UnreadRule> {
+    let (id, name) = id_and_name(node);
+    let collection = id_parent(&id).unwrap_or_default().to_owned();
+    let priority = priority(node, &PRIORITIES, notes);
+    let expected = "Allow, AlwaysAllow or Deny";
+    let access = word(node, "access", expected, notes, |text| match text {
+        "allow" => Some(AdminAccess::Allow),
+        "alwaysallow" => Some(AdminAccess::AlwaysAllow),
+        "deny" => Some(AdminAccess::Deny),
+        _ => None,
+    });
+    let expected = "Inbound or Outbound";
+    let direction = word(node, "direction", expected, notes, |text| match text {
+        "inbound" => Some(Direction::Inbound),
+        "outbound" => Some(Direction::Outbound),
+        _ => None,
+    });
+    let protocols = protocol(node, notes);
+    let source = side(node, "source", notes);
+    let destination = side(node, "destination", notes);
+    let whole = || {
+        Some(AdminRule {
+            id,
+            name: name.clone(),
+            file: notes.file.clone(),
+            collection,
+            priority: priority?,
+            access: access?,
+            direction: direction?,
+            protocols: protocols?,
+            source: source?,
+            destination: destination?,
+            path: node.path.clone(),
+        })
+    };
+    whole().ok_or_else(|| UnreadRule {
+        name,
+        direction,
+        priority,
+        access: access.map(|access| match access {
+            AdminAccess::Deny => Decision::Deny,
+            AdminAccess::Allow | AdminAccess::AlwaysAllow => Decision::Allow,
+        }),
+        path: node.path.clone(),
+    })
+}
+
+/// A side: `sources` with an address and its type each; no list at all is any address.
+fn side(node: &Node<'_>, end: &str, notes: &mut Notes) -> Option<Side> {
+    let mut side = Side::default();
+    match node.items(&format!("{end}s")) {
+        Items::Absent => side.any = true,
+        Items::List(items) => {
+            for item in items {
+                address(&mut side, &item, notes);
+            }
+        }
+        Items::Unread(path, found) => {
+            notes.fault(&path, format!("expected a list of {end}s, found {found}"));
+            side.unknown.push(found);
+        }
+    }
+    // Rules without ports are for all of them.
+    let given = ["Range", "Ranges"].iter().any(|key| {
+        let key = format!("{end}Port{key}");
+        !node.leaves(&key).is_empty()
+    });
+    side.ports = if given {
+        ports(node, end, notes)?
+    } else {
+        crate::net::PortSet::any()
+    };
+    Some(side)
+}
+
+fn address(side: &mut Side, item: &Node<'_>, notes: &mut Notes) {
+    let kind = item.word("addressPrefixType");
+    let known = ["", "IPPrefix", "ServiceTag"];
+    let leaves = item.leaves("addressPrefix");
+    if known.iter().any(|known| known.eq_ignore_ascii_case(&kind)) && !leaves.is_empty() {
+        addresses(side, leaves, Style::User, notes);
+    } else {
+        notes.fault(
+            &item.path,
+            format!("expected an address of type IPPrefix or ServiceTag, found type {kind:?}"),
+        );
+        side.unknown.push(format!("an address of type {kind:?}"));
+    }
+}
