@@ -12,7 +12,7 @@ use nsgaudit::capture::piece::{Piece, Span};
 use nsgaudit::capture::reader::{ReadFault, Reader, first_time};
 use nsgaudit::catalogue::load;
 use nsgaudit::config::{Config, write_toml};
-use nsgaudit::environment::{TagEdition, vnet};
+use nsgaudit::environment::{TagEdition, azure, nsg, vnet};
 use nsgaudit::fault::FaultKind;
 use nsgaudit::flowlog::{
     Limits, Outcome, RecordBatch, Scanner, Segment, Sink, Tuple, slow, traffic_analytics, tuple,
@@ -33,6 +33,7 @@ pub(crate) const TARGETS: [Target; 9] = [
     ("tuple", tuple),
     ("traffic_analytics", traffic_analytics),
     ("documents", documents),
+    ("azure_documents", azure_documents),
     ("inputs", inputs),
     ("capture_reader", capture_reader),
     ("capture_layers", capture_layers),
@@ -303,6 +304,36 @@ pub(crate) fn documents(bytes: &[u8]) {
         if let Ok(config) = Config::parse(text, Path::new("fuzz.toml")) {
             let written = write_toml(&config.environment, "ise", &[]);
             Config::parse(&written, Path::new("written.toml")).expect("what is written is read");
+        }
+    }
+}
+
+/// Documents of Azure: nothing panics, the same bytes say the same, no group lacks a default rule,
+/// and no side of a rule is without addresses or ports.
+pub(crate) fn azure_documents(bytes: &[u8]) {
+    let read = nsg::parse(bytes, "fuzz");
+    assert_eq!(read, nsg::parse(bytes, "fuzz"));
+    let all = azure::parse(bytes, "fuzz");
+    let Ok(document) = read else {
+        return;
+    };
+    let all = all.expect("what holds groups is an environment");
+    assert_eq!(
+        (&all.nsgs, &all.effective),
+        (&document.nsgs, &document.effective)
+    );
+    let effective = document.effective.iter().map(|one| &one.nsg);
+    for nsg in document.nsgs.iter().chain(effective) {
+        assert!(nsg.rules.len() + nsg.unread.len() >= 6, "the default rules");
+        assert!(!nsg.name.contains(char::is_control));
+        for rule in &nsg.rules {
+            assert!(!rule.protocols.is_empty() && !rule.name.contains(char::is_control));
+            for side in [&rule.source, &rule.destination] {
+                let lists = [&side.tags, &side.groups, &side.unknown];
+                let named = lists.iter().any(|list| !list.is_empty());
+                assert!(side.any || named || !side.prefixes.is_empty());
+                assert!(!side.ports.is_empty());
+            }
         }
     }
 }

@@ -231,7 +231,7 @@ impl Leaf {
     /// The value in words.
     pub(in crate::environment) fn found(&self) -> String {
         match &self.content {
-            Content::Text(text) => format!("{:?}", shown(text)),
+            Content::Text(text) => quoted(text),
             Content::Unknown(text) => format!("the expression {text}"),
             Content::Wrong(what) => what.clone(),
         }
@@ -268,6 +268,17 @@ pub(in crate::environment) fn shown(text: &str) -> String {
     }
 }
 
+/// A text in quotes. The name of a type is what `PowerShell` leaves of what lies too deep for it.
+fn quoted(text: &str) -> String {
+    let cut = ["System.", "Microsoft.Azure.Commands.", "@{"];
+    let depth = if cut.iter().any(|start| text.starts_with(start)) {
+        ", which `ConvertTo-Json` writes without `-Depth 10`"
+    } else {
+        ""
+    };
+    format!("{:?}{depth}", shown(text))
+}
+
 /// What a value is, in words.
 pub(in crate::environment) fn describe(value: &Value) -> String {
     match value {
@@ -277,7 +288,7 @@ pub(in crate::environment) fn describe(value: &Value) -> String {
         Value::String(text) if expression(text).is_some() => {
             format!("the expression {}", shown(text))
         }
-        Value::String(text) => format!("{:?}", shown(text)),
+        Value::String(text) => quoted(text),
         Value::Array(items) => format!("a list of {}", items.len()),
         Value::Object(fields) => {
             let names: Vec<_> = fields.keys().map(|key| shown(key)).collect();

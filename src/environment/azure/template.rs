@@ -89,18 +89,14 @@ impl<'a> Scope<'a> {
             name, arguments, ..
         } = expression
         {
-            let parts = || {
-                arguments
+            let name = name.to_ascii_lowercase();
+            let joins = matches!(name.as_str(), "concat" | "format" | "resourceid");
+            if joins && arguments.len() < 32 {
+                let parts: Vec<_> = arguments
                     .iter()
                     .map(|argument| self.pieces(argument, &mut { STEPS }))
-            };
-            if name.eq_ignore_ascii_case("concat") && arguments.len() < 32 {
-                let joined: String = parts().collect();
-                return cut(joined);
-            }
-            if name.eq_ignore_ascii_case("format") && arguments.len() < 32 {
-                let parts: Vec<_> = parts().collect();
-                if let Some(text) = format(&parts) {
+                    .collect();
+                if let Some(text) = join(&name, &parts) {
                     return text;
                 }
             }
@@ -161,14 +157,7 @@ impl<'a> Scope<'a> {
                     .iter()
                     .map(|argument| self.text(argument, steps))
                     .collect();
-                let joined = match name {
-                    "concat" => Some(texts?.concat()),
-                    "format" => format(&texts?),
-                    _ => resource_id(&texts?),
-                };
-                joined
-                    .filter(|text| text.len() <= LONGEST)
-                    .map(Resolved::Text)
+                join(name, &texts?).map(Resolved::Text)
             }
             _ => None,
         }
@@ -219,11 +208,14 @@ fn entry<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     map.get(name).or_else(|| other().map(|(_, value)| value))
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
-    }
-    text
+/// Texts put together by one of the functions that do so.
+fn join(name: &str, texts: &[String]) -> Option<String> {
+    let joined = match name {
+        "concat" => Some(texts.concat()),
+        "format" => format(texts),
+        _ => resource_id(texts),
+    };
+    joined.filter(|text| text.len() <= LONGEST)
 }
 
 /// `format('{0}/{1}', …)`.

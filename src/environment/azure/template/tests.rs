@@ -100,6 +100,10 @@ fn names_keep_what_is_not_known() {
         "[uniqueString(resourceGroup().id)]/rule"
     );
     assert_eq!(
+        scope.name("[resourceId('Microsoft.Network/networkSecurityGroups', parameters('open'))]"),
+        "/providers/Microsoft.Network/networkSecurityGroups/[parameters('open')]"
+    );
+    assert_eq!(
         scope.name("[resourceGroup().name]"),
         "[resourceGroup().name]"
     );

@@ -111,7 +111,7 @@ fn faults_name_place_and_find() {
         (
             json!({"sourceAddressPrefix": "System.Collections.Generic.List`1[System.String]"}),
             ".sourceAddressPrefix",
-            "System.Collections",
+            "-Depth 10",
             true,
         ),
         (
@@ -194,4 +194,20 @@ fn names_cannot_command_the_terminal() {
         only(&json!({"name": "a\u{1b}[2J", "securityRules": [rule(&json!({"name": "\u{7}b"}))]}));
     assert_eq!(nsg.name, "a\\u{1b}[2J");
     assert_eq!(nsg.rules[0].name, "\\u{7}b");
+}
+
+#[test]
+fn rules_that_powershell_cut_off_are_there_but_not_read() {
+    let read = read_value(&json!({
+        "Name": "a",
+        "SecurityRules": ["Microsoft.Azure.Commands.Network.Models.PSSecurityRule"],
+    }));
+    assert_eq!(read.nsgs[0].unread.len(), 1);
+    assert_eq!(read.nsgs[0].unread[0].direction, None);
+    assert_eq!(read.faults[0].path, "SecurityRules[0]");
+    assert!(
+        read.faults[0].detail.contains("-Depth 10"),
+        "{:?}",
+        read.faults
+    );
 }
