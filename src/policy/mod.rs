@@ -5,14 +5,17 @@ mod bits;
 mod blocks;
 mod classes;
 pub mod count;
+mod cover;
 pub mod decider;
 pub mod diff;
 pub mod evaluate;
 mod first_match;
 mod grid;
+pub mod overlap;
 pub mod prove;
 mod regions;
 pub mod rule;
+pub mod shadow;
 pub mod unneeded;
 
 #[cfg(test)]
