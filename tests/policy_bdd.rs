@@ -64,7 +64,7 @@ impl Engine {
         let mut low = low;
         while low <= high {
             let mut block = 0;
-            while low % (2 << block) == 0 && low + (2 << block) - 1 <= high {
+            while low.is_multiple_of(2 << block) && low + (2 << block) - 1 <= high {
                 block += 1;
             }
             all = all.or(&self.prefix(part, low as u32, part.1 - block));
