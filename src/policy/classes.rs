@@ -91,6 +91,8 @@ pub(super) struct Question<'a> {
     pub(super) fields: [Field; 4],
     /// Protocols; those without ports only where the cube is for all ports.
     pub(super) protocols: ProtocolSet,
+    /// The columns to be told apart: all, unless some are to be left out.
+    pub(super) kept: Bits,
 }
 
 /// Number of the sources in [`Question::fields`].
@@ -256,6 +258,7 @@ impl Compiled {
             family,
             fields,
             protocols,
+            kept: Bits::full(self.columns.len()),
         })
     }
 }

@@ -163,6 +163,7 @@ fn alive(question: &Question<'_>, piece: &Piece) -> (Vec<usize>, Vec<usize>) {
     let high =
         union(SOURCE, compiled.columns.len()).and(&union(DESTINATION, compiled.columns.len()));
     let columns: Vec<_> = high
+        .and(&question.kept)
         .ones()
         .filter(|&column| low.has(compiled.columns[column].row))
         .collect();

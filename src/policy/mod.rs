@@ -5,16 +5,19 @@ mod bits;
 mod blocks;
 mod classes;
 pub mod count;
+mod cover;
 pub mod decider;
 pub mod diff;
 pub mod evaluate;
 mod first_match;
 mod grid;
 pub mod network;
+pub mod overlap;
 pub mod packet;
 pub mod prove;
 mod regions;
 pub mod rule;
+pub mod shadow;
 pub mod unneeded;
 
 #[cfg(test)]

@@ -22,6 +22,19 @@ fn universe() -> Vec<IpAddr> {
 
 /// Every packet of the universe, lowest first, and how many packets it stands for.
 pub(crate) fn packets() -> Vec<(Probe, u128)> {
+    packets_between(&universe())
+}
+
+/// Packets within the universe, and with an address of each family that stands for all others: no
+/// rule tells those apart.
+pub(crate) fn packets_everywhere() -> Vec<(Probe, u128)> {
+    let mut addresses = universe();
+    addresses.push(Ipv4Addr::new(192, 0, 2, 1).into());
+    addresses.push(Ipv6Addr::LOCALHOST.into());
+    packets_between(&addresses)
+}
+
+fn packets_between(addresses: &[IpAddr]) -> Vec<(Probe, u128)> {
     let mut packets = Vec::new();
     let weight = |port: u16, last: u16| {
         if port == last {
@@ -32,9 +45,9 @@ pub(crate) fn packets() -> Vec<(Probe, u128)> {
     };
     for protocol in ProtocolSet::EACH {
         let ports = protocol.has_ports();
-        for source in universe() {
+        for &source in addresses {
             for source_port in 0..=if ports { SOURCE_PORTS } else { 0 } {
-                for destination in universe() {
+                for &destination in addresses {
                     if source.is_ipv4() != destination.is_ipv4() {
                         continue;
                     }
