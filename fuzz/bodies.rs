@@ -27,7 +27,7 @@ use nsgaudit::simd::{self, Common, Level};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 9] = [
+pub(crate) const TARGETS: [Target; 10] = [
     ("flow_log", flow_log),
     ("segments", segments),
     ("tuple", tuple),

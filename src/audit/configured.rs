@@ -5,10 +5,11 @@ use crate::classify::addresses_of;
 use crate::environment::{Environment, ServiceTags};
 use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
 use crate::policy::decider::Ruling;
-use crate::policy::network::{Network, Place};
+use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
 use crate::policy::prove::{Part, Prover, Verdict};
-use crate::policy::rule::{Answer, Cube};
+use crate::policy::rule::{Answer, Cube, Level};
+use crate::policy::unneeded::{Unneeded, unneeded};
 
 use super::matching::known_lists;
 use super::names;
@@ -62,6 +63,65 @@ pub fn configured(
             terms.configured(network)
         })
         .collect()
+}
+
+/// What the rules allow of some addresses of a subnet, and no requirement needs.
+#[derive(Debug, Clone)]
+pub struct OpenBeyond {
+    /// The subnet.
+    pub subnet: String,
+    /// Direction, seen from it.
+    pub direction: Direction,
+    /// The levels on the way.
+    pub levels: Vec<Level>,
+    /// The packets, by the rules that allow them.
+    pub unneeded: Unneeded,
+}
+
+/// What the rules allow beyond what is required of the audited subnets. A requirement whose addresses
+/// are not known needs nothing here.
+pub fn open_beyond(
+    profile: &Profile,
+    included: &[&Profile],
+    environment: &Environment,
+    tags: &ServiceTags,
+    network: &Network<'_>,
+) -> Vec<OpenBeyond> {
+    let requirements = bind(profile, included, environment);
+    let mut all = Vec::new();
+    for (index, subnet) in environment.subnets.iter().enumerate() {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            let of_it = requirements.bound.iter().filter(|bound| {
+                bound.subnet as usize == index
+                    && bound.direction == direction
+                    && bound.standing != Standing::NotApplicable
+            });
+            let of_it: Vec<_> = of_it
+                .map(|bound| Terms {
+                    environment,
+                    tags,
+                    bound,
+                })
+                .collect();
+            if !subnet.audited {
+                continue;
+            }
+            for place in network.places(&subnet.prefixes, direction) {
+                let required: Vec<_> = of_it
+                    .iter()
+                    .flat_map(|terms| terms.needed(&place))
+                    .collect();
+                let within = everything_of(&place.addresses, direction);
+                all.push(OpenBeyond {
+                    subnet: subnet.name.clone(),
+                    direction,
+                    unneeded: unneeded(&place.levels, &required, &within),
+                    levels: place.levels,
+                });
+            }
+        }
+    }
+    all
 }
 
 /// A requirement, and what its terms mean.
@@ -129,6 +189,25 @@ impl Terms<'_> {
             verdict: joined(&verdicts),
             reasons,
         }
+    }
+
+    /// The packets that are needed of a place: of every protocol, where the row names none.
+    fn needed(&self, place: &Place) -> Vec<Cube> {
+        let any = self.bound.row.protocols.is_empty();
+        let cubes = self
+            .remotes()
+            .into_iter()
+            .map(|remote| self.cube(place, &remote));
+        cubes
+            .map(|cube| Cube {
+                protocols: if any {
+                    ProtocolSet::ANY
+                } else {
+                    cube.protocols
+                },
+                ..cube
+            })
+            .collect()
     }
 
     /// The subnet's own end: those of its addresses that the row names.

@@ -34,6 +34,8 @@ pub enum Verb {
     Test(Box<TestArgs>),
     /// Prove of every requirement whether the rules allow all of it.
     Prove(Box<ProveArgs>),
+    /// Say what a change of rules newly allows and denies, exactly.
+    DiffRules(Box<DiffRulesArgs>),
     /// List, show, check or compare profiles.
     Profiles(ProfilesArgs),
     /// Explain a check: what it looks for, why it matters, what to do.
@@ -254,6 +256,23 @@ pub struct TestArgs {
     pub short: bool,
 }
 
+/// Options of `diff-rules`.
+#[derive(Debug, Args)]
+pub struct DiffRulesArgs {
+    /// Folder of the rules as they were, as for --azure of `test`.
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Folder of the rules as they are to be.
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// What the network looks like; by default what the folder of the new rules says of it.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+    /// Service tags, as for `test`.
+    #[arg(long, value_name = "FILE", help_heading = "Environment")]
+    pub service_tags: Vec<PathBuf>,
+}
+
 /// Options of `prove`.
 #[derive(Debug, Args)]
 pub struct ProveArgs {
@@ -267,6 +286,12 @@ pub struct ProveArgs {
     /// Allowed requirements too, not only the others.
     #[arg(long)]
     pub all: bool,
+    /// Also what the rules allow and no requirement needs.
+    #[arg(long)]
+    pub unneeded: bool,
+    /// Also rules that never decide, and rules that change nothing.
+    #[arg(long)]
+    pub anomalies: bool,
 }
 
 /// Options of `init`.

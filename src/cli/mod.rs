@@ -81,6 +81,7 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),
         Verb::Prove(args) => rules::prove(&args),
+        Verb::DiffRules(args) => rules::diff(*args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),
         Verb::Checks => print(&checks::list_text()),

@@ -3,14 +3,14 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::args::{ProveArgs, RulesArgs, TestArgs};
+use super::args::{DiffRulesArgs, ProveArgs, RulesArgs, TestArgs};
 use super::{Status, output, setup, tell};
-use crate::audit::configured::{Configured, configured};
+use crate::audit::configured::{Configured, configured, open_beyond};
 use crate::environment::azure::{Azure, read_folder};
 use crate::environment::{Environment, ServiceTags};
 use crate::error::{Error, Result};
 use crate::policy::evaluate::evaluate;
-use crate::policy::network::{self, Network};
+use crate::policy::network::{self, Network, changes};
 use crate::policy::packet::Packet;
 use crate::policy::prove::Verdict;
 use crate::policy::rule::Answer;
@@ -29,28 +29,34 @@ struct Rules {
     tags: ServiceTags,
 }
 
+/// Reads a folder of documents, and says what is wrong with them.
+fn read(folder: &Path) -> Result<Azure> {
+    let azure = read_folder(folder)?;
+    for fault in &azure.faults {
+        tell(
+            "fault",
+            &format!("{} {}: {}", fault.file, fault.path, fault.detail),
+        );
+    }
+    for remark in &azure.remarks {
+        tell(
+            "note",
+            &format!("{} {}: {}", remark.file, remark.path, remark.detail),
+        );
+    }
+    if !azure.admin_rules.is_empty() || !azure.unread_admin_rules.is_empty() {
+        tell(
+            "note",
+            "security admin rules of a network manager are not evaluated by this version: they \
+                 decide before any NSG",
+        );
+    }
+    Ok(azure)
+}
+
 impl Rules {
     fn read(args: &RulesArgs) -> Result<Self> {
-        let azure = read_folder(&args.azure)?;
-        for fault in &azure.faults {
-            tell(
-                "fault",
-                &format!("{} {}: {}", fault.file, fault.path, fault.detail),
-            );
-        }
-        for remark in &azure.remarks {
-            tell(
-                "note",
-                &format!("{} {}: {}", remark.file, remark.path, remark.detail),
-            );
-        }
-        if !azure.admin_rules.is_empty() || !azure.unread_admin_rules.is_empty() {
-            tell(
-                "note",
-                "security admin rules of a network manager are not evaluated by this version: they \
-                 decide before any NSG",
-            );
-        }
+        let azure = read(&args.azure)?;
         let stated = setup::environment(&args.environment)?;
         let environment = if stated.assumed {
             network::environment(&azure)
@@ -167,6 +173,32 @@ pub(super) fn test(args: &TestArgs) -> Result<Status> {
     Ok(Status::Quiet)
 }
 
+/// `nsgaudit diff-rules`.
+pub(super) fn diff(args: DiffRulesArgs) -> Result<Status> {
+    let DiffRulesArgs {
+        old,
+        new,
+        environment,
+        service_tags,
+    } = args;
+    let new = Rules::read(&RulesArgs {
+        azure: new,
+        environment,
+        service_tags,
+    })?;
+    let old = read(&old)?;
+    let newest = new.tags.editions.len().saturating_sub(1);
+    let before = Network::new(&old, &new.environment, &new.tags, newest);
+    let changes = changes(&before, &new.network(), &new.environment);
+    let quiet = changes.iter().all(|change| change.difference.is_empty());
+    output::write(None, report::rules::changes(&changes).as_bytes())?;
+    Ok(if quiet {
+        Status::Quiet
+    } else {
+        Status::Findings
+    })
+}
+
 /// `nsgaudit prove`.
 pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
     let rules = Rules::read(&args.rules)?;
@@ -185,7 +217,21 @@ pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
         &rules.tags,
         &rules.network(),
     );
-    output::write(None, report::rules::proofs(&all, args.all).as_bytes())?;
+    let mut text = report::rules::proofs(&all, args.all);
+    if args.unneeded {
+        let open = open_beyond(
+            basis.profile,
+            &basis.included,
+            &rules.environment,
+            &rules.tags,
+            &rules.network(),
+        );
+        text += &report::rules::unneeded(&open);
+    }
+    if args.anomalies {
+        text += &report::rules::anomalies(&rules.network().all_levels());
+    }
+    output::write(None, text.as_bytes())?;
     let open = |of: &Configured| of.verdict != Verdict::Allowed && !of.advice;
     Ok(if all.iter().any(open) {
         Status::Findings

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::rule::{Addresses, Level, LevelKind, Rule};
+use super::diff::{Difference, diff};
+use super::rule::{Addresses, Cube, Level, LevelKind, Rule};
 use crate::catalogue::AddressTerm;
 use crate::classify::addresses_of;
 use crate::environment::azure::Azure;
@@ -147,6 +148,16 @@ impl<'a> Network<'a> {
         places
     }
 
+    /// All NSGs as levels, in both directions: for what holds of a rule set by itself.
+    pub fn all_levels(&self) -> Vec<Level> {
+        let directions = [Direction::Inbound, Direction::Outbound];
+        let nsgs = self.azure.nsgs.iter();
+        nsgs.flat_map(|nsg| {
+            directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, direction))
+        })
+        .collect()
+    }
+
     fn subnets(&self) -> impl Iterator<Item = &crate::environment::azure::NetworkSubnet> {
         self.azure
             .networks
@@ -283,6 +294,62 @@ impl<'a> Network<'a> {
             AddressTerm::Internet => set.difference(&self.routed),
             _ => set,
         })
+    }
+}
+
+/// What a change of rules does with the packets of some addresses of a subnet.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The subnet.
+    pub subnet: String,
+    /// Direction, seen from it.
+    pub direction: Direction,
+    /// The levels before.
+    pub before: Vec<Level>,
+    /// The levels after.
+    pub after: Vec<Level>,
+    /// What is answered otherwise.
+    pub difference: Difference,
+}
+
+/// Compares the rules of two networks over all packets of the environment's subnets.
+pub fn changes(
+    before: &Network<'_>,
+    after: &Network<'_>,
+    environment: &Environment,
+) -> Vec<Changed> {
+    let mut all = Vec::new();
+    for subnet in &environment.subnets {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for old in before.places(&subnet.prefixes, direction) {
+                for new in after.places(&old.addresses, direction) {
+                    let within = everything_of(&new.addresses, direction);
+                    all.push(Changed {
+                        subnet: subnet.name.clone(),
+                        direction,
+                        difference: diff(&old.levels, &new.levels, &within),
+                        before: old.levels.clone(),
+                        after: new.levels,
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// All packets with a local end among `local`.
+pub fn everything_of(local: &PrefixSet, direction: Direction) -> Cube {
+    let (source, destination) = match direction {
+        Direction::Inbound => (PrefixSet::any(), local.clone()),
+        Direction::Outbound => (local.clone(), PrefixSet::any()),
+    };
+    Cube {
+        protocols: ProtocolSet::ANY,
+        source,
+        source_ports: PortSet::any(),
+        destination,
+        destination_ports: PortSet::any(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! What rules do with a packet, and why: text for a terminal.
 
 use super::escape::terminal;
-use crate::audit::configured::Configured;
-use crate::net::{Decision, PortSet};
-use crate::policy::decider::Decider;
+use crate::audit::configured::{Configured, OpenBeyond};
+use crate::net::{Decision, PortSet, PrefixSet};
+use crate::policy::decider::{Decider, Ruling};
 use crate::policy::evaluate::{AtLevel, Decided, Mismatch, Passed, Side};
-use crate::policy::packet::Packet;
+use crate::policy::network::Changed;
+use crate::policy::packet::{Packet, Words};
 use crate::policy::prove::Verdict;
-use crate::policy::rule::{Answer, Level, LevelKind, Rule};
+use crate::policy::rule::{Answer, Cube, Level, LevelKind, Rule};
+use crate::policy::shadow;
 
 /// The word for an answer.
 pub fn answer(answer: Answer) -> &'static str {
@@ -100,6 +102,154 @@ pub fn proofs(all: &[Configured], everything: bool) -> String {
         }
     }
     text
+}
+
+/// Rules that never decide, and rules that change nothing.
+pub fn anomalies(levels: &[Level]) -> String {
+    let mut text = String::new();
+    for level in levels {
+        let found = shadow::anomalies(level);
+        let names = |rules: &[usize]| {
+            let names: Vec<_> = rules
+                .iter()
+                .map(|&rule| rule_words(&level.rules[rule]))
+                .collect();
+            names.join(", ")
+        };
+        for shadowed in &found.shadowed {
+            let words = format!(
+                "{}: {} never decides: {} come first",
+                level.name,
+                rule_words(&level.rules[shadowed.rule]),
+                names(&shadowed.by)
+            );
+            line(&mut text, &words);
+        }
+        for redundant in &found.redundant {
+            let words = format!(
+                "{}: {} changes nothing: without it {} would do the same",
+                level.name,
+                rule_words(&level.rules[redundant.rule]),
+                names(&redundant.by)
+            );
+            line(&mut text, &words);
+        }
+    }
+    text
+}
+
+/// What rules allow beyond what is required.
+pub fn unneeded(all: &[OpenBeyond]) -> String {
+    let mut text = String::new();
+    for open in all {
+        for part in &open.unneeded.allowed {
+            let head = format!(
+                "{} of {}: allowed, and nothing requires it, {}; for example {}",
+                open.direction,
+                open.subnet,
+                rulers(&part.ruling, &open.levels),
+                Words(&part.witness)
+            );
+            line(&mut text, &head);
+            cubes(&mut text, &part.cubes);
+        }
+    }
+    text
+}
+
+fn cubes(text: &mut String, all: &[Cube]) {
+    for cube in all.iter().take(CUBES) {
+        line(text, &format!("  {}", cube_words(cube)));
+    }
+    if all.len() > CUBES {
+        line(
+            text,
+            &format!("  and {} more sets of packets", all.len() - CUBES),
+        );
+    }
+}
+
+/// What a change of rules answers otherwise.
+pub fn changes(all: &[Changed]) -> String {
+    let mut text = String::new();
+    let mut count = 0;
+    for changed in all {
+        for change in &changed.difference.changes {
+            count += 1;
+            let head = format!(
+                "{} of {}: {} -> {}, for example {}",
+                changed.direction,
+                changed.subnet,
+                answer(change.before.answer),
+                answer(change.after.answer),
+                Words(&change.witness)
+            );
+            line(&mut text, &head);
+            line(
+                &mut text,
+                &format!("  before: {}", rulers(&change.before, &changed.before)),
+            );
+            line(
+                &mut text,
+                &format!("  after:  {}", rulers(&change.after, &changed.after)),
+            );
+            cubes(&mut text, &change.cubes);
+        }
+    }
+    line(&mut text, &format!("{count} changes"));
+    text
+}
+
+/// Most sets of packets that are told of a change.
+const CUBES: usize = 4;
+/// Most prefixes that are told of a set.
+const PREFIXES: usize = 4;
+
+fn rulers(ruling: &Ruling, levels: &[Level]) -> String {
+    if levels.is_empty() {
+        return "no NSG, which allows".to_owned();
+    }
+    let words: Vec<_> = ruling
+        .by
+        .iter()
+        .map(|by| {
+            let level = &levels[by.level];
+            format!(
+                "{} of {} {}",
+                decider(level, by.decider),
+                level.kind.name(),
+                level.name
+            )
+        })
+        .collect();
+    words.join(", ")
+}
+
+fn cube_words(cube: &Cube) -> String {
+    let addresses = |set: &PrefixSet| {
+        if *set == PrefixSet::any() {
+            return "*".to_owned();
+        }
+        let mut words: Vec<_> = set
+            .prefixes()
+            .into_iter()
+            .take(PREFIXES + 1)
+            .map(|one| one.to_string())
+            .collect();
+        if words.len() > PREFIXES {
+            words.truncate(PREFIXES);
+            words.push("...".to_owned());
+        }
+        words.join(", ")
+    };
+    format!(
+        "{} {} port {} -> {} port {}",
+        cube.protocols,
+        addresses(&cube.source),
+        cube.source_ports,
+        addresses(&cube.destination),
+        cube.destination_ports
+    )
 }
 
 fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
