@@ -1,17 +1,19 @@
 //! Address sets: IPv4 and IPv6 apart, as merged sorted ranges, written once for both families.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 /// A set of addresses of both families, as sorted inclusive ranges that neither overlap nor touch.
 ///
 /// IPv4 addresses are numbers below 2^32 in their own list; an IPv4-mapped IPv6 address is an IPv6
-/// address.
+/// address. A copy shares the ranges until one of both changes: a tag has thousands, and proofs name
+/// the same sets again and again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PrefixSet {
-    v4: Ranges,
-    v6: Ranges,
+    v4: Arc<Ranges>,
+    v6: Arc<Ranges>,
 }
 
 /// One family's ranges, both ends inclusive.
@@ -61,8 +63,8 @@ impl PrefixSet {
     /// Every address of both families.
     pub fn any() -> Self {
         Self {
-            v4: vec![(0, Family::V4.max())],
-            v6: vec![(0, Family::V6.max())],
+            v4: Arc::new(vec![(0, Family::V4.max())]),
+            v6: Arc::new(vec![(0, Family::V6.max())]),
         }
     }
 
@@ -74,8 +76,8 @@ impl PrefixSet {
             let (_, high) = number(prefix.broadcast());
             set.list_mut(family).push((low, high));
         }
-        merge(&mut set.v4);
-        merge(&mut set.v6);
+        merge(set.list_mut(Family::V4));
+        merge(set.list_mut(Family::V6));
         set
     }
 
@@ -113,10 +115,11 @@ impl PrefixSet {
     pub fn union(&self, other: &Self) -> Self {
         let mut joined = self.clone();
         for family in [Family::V4, Family::V6] {
-            joined
-                .list_mut(family)
-                .extend_from_slice(other.ranges(family));
-            merge(joined.list_mut(family));
+            let added = other.ranges(family);
+            if !added.is_empty() {
+                joined.list_mut(family).extend_from_slice(added);
+                merge(joined.list_mut(family));
+            }
         }
         joined
     }
@@ -216,8 +219,8 @@ impl PrefixSet {
 
     fn list_mut(&mut self, family: Family) -> &mut Ranges {
         match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
+            Family::V4 => Arc::make_mut(&mut self.v4),
+            Family::V6 => Arc::make_mut(&mut self.v6),
         }
     }
 }

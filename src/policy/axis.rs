@@ -137,16 +137,12 @@ impl Field {
         (0..self.classes.len() as u32).collect()
     }
 
-    /// The inclusive ranges of some classes, of which `chosen` has the numbers, sorted.
-    pub(super) fn ranges(&self, chosen: &[u32]) -> Vec<(u128, u128)> {
-        let mut wanted = Bits::empty(self.classes.len());
-        for &class in chosen {
-            wanted.insert(class as usize);
+    /// The inclusive ranges of each class.
+    pub(super) fn ranges(&self) -> Vec<Vec<(u128, u128)>> {
+        let mut ranges = vec![Vec::new(); self.classes.len()];
+        for &(low, high, class) in &self.pieces {
+            ranges[class as usize].push((low, high));
         }
-        self.pieces
-            .iter()
-            .filter(|&&(_, _, class)| wanted.has(class as usize))
-            .map(|&(low, high, _)| (low, high))
-            .collect()
+        ranges
     }
 }

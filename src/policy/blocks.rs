@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::classes::{DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
+use super::count::Count;
 use super::rule::Cube;
 use crate::net::prefix::Family;
 use crate::net::{PortSet, PrefixSet, ProtocolSet};
@@ -130,38 +131,123 @@ fn merge_protocols(blocks: &[Block]) -> Vec<Block> {
         .collect()
 }
 
-/// Blocks as cubes.
-pub(super) fn cubes(question: &Question<'_>, blocks: &[Block], interner: &Interner) -> Vec<Cube> {
-    let ranges =
-        |field: usize, set: u32| question.fields[field].ranges(&interner.sets[set as usize]);
-    // The same sets come again and again.
-    let mut addresses: HashMap<(usize, u32), PrefixSet> = HashMap::new();
-    let mut ports: HashMap<(usize, u32), PortSet> = HashMap::new();
-    let mut cube = |block: &Block| {
-        let mut prefixes = |field: usize| {
-            let set = block.fields[field];
-            let known = addresses.entry((field, set));
-            known
-                .or_insert_with(|| PrefixSet::from_ranges(question.family, ranges(field, set)))
-                .clone()
+/// Makes cubes of blocks. The same sets come again and again, so each is made once.
+pub(super) struct Writer {
+    family: Family,
+    /// Inclusive ranges of each class of each field.
+    ranges: [Vec<Vec<(u128, u128)>>; 4],
+    /// How many numbers each class of each field has.
+    sizes: [Vec<Count>; 4],
+    addresses: HashMap<(usize, u32), PrefixSet>,
+    ports: HashMap<(usize, u32), PortSet>,
+}
+
+impl Writer {
+    /// For the blocks of a question.
+    pub(super) fn new(question: &Question<'_>) -> Self {
+        let fields = [SOURCE, DESTINATION, SOURCE_PORT, DESTINATION_PORT];
+        let sizes = |field: usize| {
+            let classes = question.fields[field].classes.iter();
+            classes.map(|class| class.size).collect()
         };
-        let mut ports = |field: usize| {
-            let set = block.fields[field];
-            let narrow = |(low, high): (u128, u128)| (low as u16, high as u16);
-            let known = ports.entry((field, set));
-            known
-                .or_insert_with(|| PortSet::new(ranges(field, set).into_iter().map(narrow)))
-                .clone()
-        };
-        Cube {
-            protocols: block.protocols,
-            source: prefixes(SOURCE),
-            source_ports: ports(SOURCE_PORT),
-            destination: prefixes(DESTINATION),
-            destination_ports: ports(DESTINATION_PORT),
+        Self {
+            family: question.family,
+            ranges: fields.map(|field| question.fields[field].ranges()),
+            sizes: fields.map(sizes),
+            addresses: HashMap::new(),
+            ports: HashMap::new(),
         }
-    };
-    blocks.iter().map(&mut cube).collect()
+    }
+
+    fn addresses(&mut self, field: usize, set: u32, interner: &Interner) -> PrefixSet {
+        let ranges = &self.ranges[field];
+        let known = self.addresses.entry((field, set)).or_insert_with(|| {
+            let classes = interner.sets[set as usize].iter();
+            let all = classes.flat_map(|&class| ranges[class as usize].iter().copied());
+            PrefixSet::from_ranges(self.family, all)
+        });
+        known.clone()
+    }
+
+    fn ports(&mut self, field: usize, set: u32, interner: &Interner) -> PortSet {
+        let ranges = &self.ranges[field];
+        let known = self.ports.entry((field, set)).or_insert_with(|| {
+            let classes = interner.sets[set as usize].iter();
+            let all = classes.flat_map(|&class| ranges[class as usize].iter());
+            PortSet::new(all.map(|&(low, high)| (low as u16, high as u16)))
+        });
+        known.clone()
+    }
+
+    /// How many packets a block has.
+    fn size(&self, block: &Block, interner: &Interner) -> Count {
+        let sizes = |field: usize| -> Count {
+            let classes = interner.sets[block.fields[field] as usize].iter();
+            classes
+                .map(|&class| self.sizes[field][class as usize])
+                .sum()
+        };
+        let each = |ports: bool| {
+            let protocols = ProtocolSet::EACH.into_iter().filter(|one| {
+                one.has_ports() == ports && !block.protocols.intersection(*one).is_empty()
+            });
+            Count::from(protocols.count() as u128)
+        };
+        let ports = sizes(SOURCE_PORT).times(sizes(DESTINATION_PORT));
+        let low = each(true).times(ports).plus(each(false));
+        sizes(SOURCE).times(sizes(DESTINATION)).times(low)
+    }
+
+    /// How many ranges a block's sets have, at most.
+    fn ranges(&self, block: &Block, interner: &Interner) -> usize {
+        let ranges = |field: usize| -> usize {
+            let classes = interner.sets[block.fields[field] as usize].iter();
+            classes
+                .map(|&class| self.ranges[field][class as usize].len())
+                .sum()
+        };
+        (0..block.fields.len()).map(ranges).sum()
+    }
+
+    /// The largest blocks as cubes, as long as there is room for so many ranges, and how many are
+    /// left out. Takes off `room` what it uses.
+    pub(super) fn largest(
+        &mut self,
+        blocks: Vec<Block>,
+        interner: &Interner,
+        room: &mut usize,
+    ) -> (Vec<Cube>, usize) {
+        let mut sized: Vec<_> = blocks
+            .into_iter()
+            .map(|block| (std::cmp::Reverse(self.size(&block, interner)), block))
+            .collect();
+        sized.sort_unstable();
+        let mut kept = Vec::new();
+        for &(_, block) in &sized {
+            let Some(left) = room.checked_sub(self.ranges(&block, interner)) else {
+                break;
+            };
+            *room = left;
+            kept.push(block);
+        }
+        let left_out = sized.len() - kept.len();
+        (self.cubes(&kept, interner), left_out)
+    }
+
+    /// Blocks as cubes.
+    fn cubes(&mut self, blocks: &[Block], interner: &Interner) -> Vec<Cube> {
+        let cube = |block: &Block| {
+            let fields = &block.fields;
+            Cube {
+                protocols: block.protocols,
+                source: self.addresses(SOURCE, fields[SOURCE], interner),
+                source_ports: self.ports(SOURCE_PORT, fields[SOURCE_PORT], interner),
+                destination: self.addresses(DESTINATION, fields[DESTINATION], interner),
+                destination_ports: self.ports(DESTINATION_PORT, fields[DESTINATION_PORT], interner),
+            }
+        };
+        blocks.iter().map(cube).collect()
+    }
 }
 
 /// Joins cubes of IPv4 with cubes of IPv6 for the same protocols and ports: there is no packet from

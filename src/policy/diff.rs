@@ -7,7 +7,7 @@ use super::classes::{Compiled, Row};
 use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
-use super::regions::partition;
+use super::regions::{ROOM, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
 /// All packets whose answer changes.
@@ -28,8 +28,10 @@ pub struct Change {
     pub count: Count,
     /// The lowest.
     pub witness: Probe,
-    /// All of them, as few disjoint cubes.
+    /// All of them, as few disjoint cubes; the largest where there are very many.
     pub cubes: Vec<Cube>,
+    /// How many more cubes there are.
+    pub left_out: usize,
 }
 
 impl Difference {
@@ -77,7 +79,7 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
         .collect();
     let compiled = Compiled::new(&lists);
     let (of_old, of_new) = compiled.lists.split_at(old.len());
-    let regions = partition(&compiled, within, |grid, high| {
+    let regions = partition(&compiled, within, ROOM, |grid, high| {
         let all = Bits::full(grid.lows.len());
         let mut changed: BTreeMap<(Ruling, Ruling), Bits> = BTreeMap::new();
         for (before, lows) in rulings(grid, high, of_old, old, all) {
@@ -97,6 +99,7 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
             count: region.count,
             witness: region.witness,
             cubes: region.cubes,
+            left_out: region.left_out,
         })
         .collect();
     Difference { changes }

@@ -5,7 +5,8 @@ use super::classes::Compiled;
 use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
-use super::regions::{Region, partition};
+use super::grid::{Grid, High};
+use super::regions::{ROOM, Region, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
 /// What rules do with all packets of a cube.
@@ -46,8 +47,11 @@ pub struct Part {
     pub count: Count,
     /// The lowest: by protocol, source, source port, destination, destination port.
     pub witness: Probe,
-    /// All of them, as few disjoint cubes. Within a cube IPv4 goes to IPv4 and IPv6 to IPv6.
+    /// All of them, as few disjoint cubes; the largest where there are very many. Within a cube
+    /// IPv4 goes to IPv4 and IPv6 to IPv6.
     pub cubes: Vec<Cube>,
+    /// How many more cubes there are. [`Prover::part`] gives all.
+    pub left_out: usize,
 }
 
 impl Part {
@@ -58,6 +62,7 @@ impl Part {
             count: region.count,
             witness: region.witness,
             cubes: region.cubes,
+            left_out: region.left_out,
         }
     }
 }
@@ -78,11 +83,28 @@ impl<'a> Prover<'a> {
         }
     }
 
+    /// What the rules do with every low of a high.
+    fn rulings(&self, grid: &Grid, high: &High) -> Vec<(Ruling, Bits)> {
+        let all = Bits::full(grid.lows.len());
+        rulings(grid, high, &self.compiled.lists, self.levels, all)
+    }
+
+    /// One part of a proof, with every one of its cubes however many; `None` where the cube has no
+    /// packet of that ruling.
+    pub fn part(&self, packets: &Cube, ruling: &Ruling) -> Option<Part> {
+        let regions = partition(&self.compiled, packets, usize::MAX, |grid, high| {
+            let mut rulings = self.rulings(grid, high);
+            rulings.retain(|(other, _)| other == ruling);
+            rulings
+        });
+        let (ruling, region) = regions.into_iter().next()?;
+        Some(Part::new(ruling, region))
+    }
+
     /// What the rules do with every packet of a cube.
     pub fn prove(&self, packets: &Cube) -> Proof {
-        let lists = &self.compiled.lists;
-        let regions = partition(&self.compiled, packets, |grid, high| {
-            rulings(grid, high, lists, self.levels, Bits::full(grid.lows.len()))
+        let regions = partition(&self.compiled, packets, ROOM, |grid, high| {
+            self.rulings(grid, high)
         });
         let parts: Vec<_> = regions
             .into_iter()

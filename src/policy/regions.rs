@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::bits::Bits;
-use super::blocks::{Block, Interner, cubes, join_families, merge, rectangles};
+use super::blocks::{Block, Interner, Writer, join_families, merge, rectangles};
 use super::classes::{Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
 use super::count::Count;
 use super::grid::{Grid, Group, High, NO_PORT, tables};
@@ -20,9 +20,15 @@ pub(super) struct Region {
     pub(super) count: Count,
     /// The lowest.
     pub(super) witness: Probe,
-    /// All of them, disjoint.
+    /// All of them or the largest, disjoint.
     pub(super) cubes: Vec<Cube>,
+    /// How many cubes there was no room for.
+    pub(super) left_out: usize,
 }
+
+/// Room for the cubes of an answer, in ranges: some 32 MB. A cube of what tags leave over has tens of
+/// thousands, and thousands of them nobody reads.
+pub(super) const ROOM: usize = 1 << 20;
 
 /// A region of one family in the making.
 #[derive(Debug)]
@@ -33,10 +39,12 @@ struct Growing {
 }
 
 /// Splits a cube's packets by what `decide` says of each high's lows, which are disjoint; what it
-/// leaves out is in no region.
+/// leaves out is in no region. Of each family, cubes have at most `room` ranges together, shared out
+/// among the regions; what of its share a region leaves is for those behind it.
 pub(super) fn partition<K: Ord + Clone>(
     compiled: &Compiled,
     cube: &Cube,
+    room: usize,
     decide: impl Fn(&Grid, &High) -> Vec<(K, Bits)>,
 ) -> BTreeMap<K, Region> {
     let mut regions: BTreeMap<K, Region> = BTreeMap::new();
@@ -46,21 +54,29 @@ pub(super) fn partition<K: Ord + Clone>(
         tables(&question, 1, |grid| {
             Table::new(&question, grid).grow(&decide, &mut growing, &mut interner);
         });
-        for (key, grown) in growing {
+        let mut writer = Writer::new(&question);
+        let mut room = room;
+        let all = growing.len();
+        for (number, (key, grown)) in growing.into_iter().enumerate() {
             let blocks = merge(grown.blocks, &mut interner);
-            let cubes = cubes(&question, &blocks, &interner);
+            let mut share = room / (all - number);
+            room -= share;
+            let (cubes, left_out) = writer.largest(blocks, &interner, &mut share);
+            room += share;
             match regions.get_mut(&key) {
                 None => {
                     let region = Region {
                         count: grown.count,
                         witness: grown.witness,
                         cubes,
+                        left_out,
                     };
                     regions.insert(key, region);
                 }
                 Some(region) => {
                     region.count = region.count.plus(grown.count);
                     region.witness = region.witness.min(grown.witness);
+                    region.left_out += left_out;
                     region.cubes = join_families(std::mem::take(&mut region.cubes), cubes);
                 }
             }

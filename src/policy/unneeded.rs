@@ -4,7 +4,7 @@ use super::bits::Bits;
 use super::classes::{Compiled, Row};
 use super::first_match::rulings;
 use super::prove::Part;
-use super::regions::partition;
+use super::regions::{ROOM, partition};
 use super::rule::{Answer, Cube, Level};
 
 /// Packets that are let through, or may be, and that no requirement has.
@@ -25,7 +25,7 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
     lists.push(required.iter().map(Row::from).collect());
     let compiled = Compiled::new(&lists);
     let (of_levels, of_required) = compiled.lists.split_at(levels.len());
-    let regions = partition(&compiled, within, |grid, high| {
+    let regions = partition(&compiled, within, ROOM, |grid, high| {
         let mut open = Bits::full(grid.lows.len());
         for at in high.mask.ones() {
             if of_required[0].contains(&grid.columns[at].row) {

@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::testing::{cube, inside, level, naive, packets_of};
+use crate::net::prefix::Family;
+use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use crate::policy::rule::{Addresses, LevelKind, Rule};
+use crate::policy::testing::{cube, default_rule, everything, inside, level, naive, packets_of};
 
 /// Counts and lowest packets, packet by packet.
 fn brute_force(levels: &[Level], packets: &[(Probe, u128)]) -> BTreeMap<Ruling, (u128, Probe)> {
@@ -41,7 +44,10 @@ proptest! {
             }
         }
         let weight: u128 = packets.iter().map(|(_, weight)| weight).sum();
+        let prover = Prover::new(&levels);
         for part in &proof.parts {
+            let again = prover.part(&cube, &part.ruling);
+            prop_assert_eq!(again.as_ref(), Some(part));
             let inside: u128 = part
                 .cubes
                 .iter()
@@ -52,4 +58,55 @@ proptest! {
         let all = proof.allowed.plus(proof.denied).plus(proof.undetermined);
         prop_assert_eq!(all.exact(), Some(weight));
     }
+}
+
+#[test]
+fn without_room_the_largest_cubes_are_kept_and_the_others_counted() {
+    let rule = |port: u16| Rule {
+        protocols: ProtocolSet::TCP,
+        destination_ports: PortSet::new([(port, port + 9)]),
+        source: Addresses {
+            known: PrefixSet::parse([format!("10.0.0.{port}").as_str()]).unwrap(),
+            unknown: Vec::new(),
+        },
+        ..default_rule(Decision::Deny)
+    };
+    let level = Level {
+        kind: LevelKind::Subnet,
+        name: String::new(),
+        id: String::new(),
+        rules: vec![rule(10), rule(50), default_rule(Decision::Allow)],
+    };
+    let compiled = Compiled::of_levels(std::slice::from_ref(&level));
+    let within = Cube {
+        source: PrefixSet::parse(["10.0.0.0/24"]).unwrap(),
+        destination: PrefixSet::parse(["10.0.1.0/24"]).unwrap(),
+        ..everything()
+    };
+    let allowed = |room: usize| {
+        let lists = &compiled.lists;
+        let regions = partition(&compiled, &within, room, |grid, high| {
+            let all = Bits::full(grid.lows.len());
+            rulings(grid, high, lists, std::slice::from_ref(&level), all)
+        });
+        regions.into_values().next().unwrap()
+    };
+    let whole = allowed(usize::MAX);
+    assert_eq!(whole.left_out, 0);
+    let size = |cube: &Cube| {
+        cube.source
+            .ranges(Family::V4)
+            .iter()
+            .map(|&(low, high)| high - low + 1)
+            .sum::<u128>()
+    };
+    let largest = whole.cubes.iter().max_by_key(|cube| size(cube)).unwrap();
+    // A third of it: ten ranges for the largest, too few for another.
+    let some = allowed(33);
+    assert_eq!(some.cubes, std::slice::from_ref(largest));
+    assert_eq!(some.left_out, whole.cubes.len() - 1);
+    assert_eq!(some.count, whole.count);
+    let none = allowed(0);
+    assert_eq!((none.cubes.len(), none.left_out), (0, whole.cubes.len()));
+    assert_eq!(none.witness, whole.witness);
 }
