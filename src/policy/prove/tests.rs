@@ -110,3 +110,40 @@ fn without_room_the_largest_cubes_are_kept_and_the_others_counted() {
     assert_eq!((none.cubes.len(), none.left_out), (0, whole.cubes.len()));
     assert_eq!(none.witness, whole.witness);
 }
+
+#[test]
+fn protocols_without_ports_count_once_however_often_ports_are_cut() {
+    let rule = |port: u16| Rule {
+        protocols: ProtocolSet::TCP,
+        destination_ports: PortSet::new([(port * 10, port * 10)]),
+        ..default_rule(if port.is_multiple_of(2) {
+            Decision::Allow
+        } else {
+            Decision::Deny
+        })
+    };
+    let mut rules: Vec<_> = (1..=200).map(rule).collect();
+    rules.push(default_rule(Decision::Deny));
+    let level = Level {
+        kind: LevelKind::Subnet,
+        name: String::new(),
+        id: String::new(),
+        rules,
+    };
+    let host = PrefixSet::parse(["10.0.0.1"]).unwrap();
+    let proof = prove(
+        &[level],
+        &Cube {
+            source: host.clone(),
+            destination: host,
+            ..everything()
+        },
+    );
+    let all = proof.allowed.plus(proof.denied);
+    assert_eq!(all.exact(), Some(2 * (1 << 32) + 3));
+    assert_eq!(proof.allowed.exact(), Some(100 * 65_536));
+    let rest = proof.parts.last().unwrap();
+    // TCP to the ports that no rule has, and all of UDP, ICMP, ESP and AH.
+    assert_eq!(rest.cubes.len(), 2);
+    assert_eq!(rest.left_out, 0);
+}
