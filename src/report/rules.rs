@@ -151,21 +151,21 @@ pub fn unneeded(all: &[OpenBeyond]) -> String {
                 Words(&part.witness)
             );
             line(&mut text, &head);
-            cubes(&mut text, &part.cubes);
+            cubes(&mut text, &part.cubes, part.left_out > 0);
         }
     }
     text
 }
 
-fn cubes(text: &mut String, all: &[Cube]) {
+/// The first sets of packets; `more` where there are others that were not kept.
+fn cubes(text: &mut String, all: &[Cube], more: bool) {
     for cube in all.iter().take(CUBES) {
         line(text, &format!("  {}", cube_words(cube)));
     }
-    if all.len() > CUBES {
-        line(
-            text,
-            &format!("  and {} more sets of packets", all.len() - CUBES),
-        );
+    let hidden = all.len().saturating_sub(CUBES);
+    if hidden > 0 || more {
+        let least = if more { " at least" } else { "" };
+        line(text, &format!("  and{least} {hidden} more sets of packets"));
     }
 }
 
@@ -193,7 +193,7 @@ pub fn changes(all: &[Changed]) -> String {
                 &mut text,
                 &format!("  after:  {}", rulers(&change.after, &changed.after)),
             );
-            cubes(&mut text, &change.cubes);
+            cubes(&mut text, &change.cubes, change.left_out > 0);
         }
     }
     line(&mut text, &format!("{count} changes"));
