@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use captures::{CaptureReading, CapturesRead};
-use captures::{Found, Takes};
+use captures::{Found, Taker};
 
 use crate::capture::reader::first_time;
 use crate::capture::record::{Recorder, Vantage};
@@ -110,7 +110,7 @@ fn tally_captures(
     }
     let takers = workers
         .iter_mut()
-        .map(|worker| Box::new(Recorder::new(worker, Network(shared))) as Takes<'_>)
+        .map(|worker| Box::new(Recorder::new(worker, Audited(shared))) as Taker<'_>)
         .collect();
     let read = captures::run(pool, plan, found, reading, takers, progress);
     for (number, mut worker) in workers.into_iter().enumerate() {
@@ -130,9 +130,9 @@ fn tally_captures(
 }
 
 /// The audited network, as a tally knows it.
-struct Network<'a>(&'a Shared<'a>);
+struct Audited<'a>(&'a Shared<'a>);
 
-impl Vantage for Network<'_> {
+impl Vantage for Audited<'_> {
     fn is_local(&self, address: IpAddr) -> bool {
         self.0.is_local(address)
     }
@@ -167,7 +167,7 @@ pub fn connections(
             Err(fault) => faults.add(file, 0, fault.kind, fault.detail),
         }
     }
-    let takers = vec![Box::new(finished) as Takes<'_>];
+    let takers = vec![Box::new(finished) as Taker<'_>];
     let mut read = captures::run(&pool(1)?, plan, found, reading, takers, progress);
     read.faults.merge(faults);
     Ok(read)

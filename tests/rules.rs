@@ -111,8 +111,9 @@ fn every_requirement_is_proved_and_the_witness_is_one() {
     let told = run("prove", &[], 1);
     let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
     for subnet in ["apim", "ase", "compute", "redis"] {
-        let head =
-            format!("outbound tcp 5672 of {subnet}, ise-preview-2019/event-hub-log denied by rule");
+        let head = format!(
+            "outbound tcp 5672 of {subnet}, ise-preview-2019/event-hub-log denied by hardening"
+        );
         assert!(flat.contains(&head), "{head}: {told}");
     }
     let witness = flat.split("for example ").nth(1).unwrap();

@@ -4,7 +4,6 @@ use crate::catalogue::{AddressTerm, KnownPeers, Profile, Row};
 use crate::classify::addresses_of;
 use crate::environment::{Environment, ServiceTags};
 use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
-use crate::policy::decider::Ruling;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
 use crate::policy::prove::{Part, Prover, Verdict};
@@ -312,29 +311,14 @@ fn joined(verdicts: &[Verdict]) -> Verdict {
 
 /// Why a part is not allowed, and a packet of it.
 fn why(part: &Part, place: &Place) -> Option<String> {
-    let Ruling { answer, by } = &part.ruling;
-    let word = match answer {
+    let word = match part.ruling.answer {
         Answer::Allow => return None,
         Answer::Deny => "denied",
         Answer::Undetermined => "undetermined",
     };
-    let deciders: Vec<_> = by
-        .iter()
-        .map(|by| {
-            let level = &place.levels[by.level];
-            let who = match by.decider {
-                crate::policy::decider::Decider::Rule(rule) => {
-                    let rule = &level.rules[rule];
-                    format!("by rule {} (priority {})", rule.name, rule.priority)
-                }
-                decider => format!("since {}", decider.reason(level).unwrap_or_default()),
-            };
-            format!("{who} of {} {}", level.kind.name(), level.name)
-        })
-        .collect();
     Some(format!(
         "{word} {}: for example {}",
-        deciders.join(" and "),
+        part.ruling.words(&place.levels),
         Words(&part.witness)
     ))
 }

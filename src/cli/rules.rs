@@ -10,7 +10,7 @@ use crate::environment::azure::{Azure, read_folder};
 use crate::environment::{Environment, ServiceTags};
 use crate::error::{Error, Result};
 use crate::policy::evaluate::evaluate;
-use crate::policy::network::{self, Network, changes};
+use crate::policy::network::{Network, changes};
 use crate::policy::packet::Packet;
 use crate::policy::prove::Verdict;
 use crate::policy::rule::Answer;
@@ -59,7 +59,7 @@ impl Rules {
         let azure = read(&args.azure)?;
         let stated = setup::environment(&args.environment)?;
         let environment = if stated.assumed {
-            network::environment(&azure)
+            azure.environment()
         } else {
             stated.environment
         };

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::model::{Environment, Subnet};
 use super::nsg::Effective;
 use super::rules::{DocumentFault, Nsg, UnreadRule};
 
@@ -50,6 +51,32 @@ pub struct Azure {
     pub faults: Vec<DocumentFault>,
     /// What is to be known: files that hold nothing of use, documents that differ, host bits.
     pub remarks: Vec<DocumentFault>,
+}
+
+impl Azure {
+    /// An environment from the documents alone, where nothing else states one: all subnets are audited.
+    pub fn environment(&self) -> Environment {
+        let mut environment = Environment {
+            source: "documents of Azure".to_owned(),
+            ..Environment::default()
+        };
+        for network in &self.networks {
+            environment.address_space = environment.address_space.union(&network.space);
+            for peering in &network.peerings {
+                environment.peered = environment.peered.union(&peering.space);
+            }
+            for subnet in &network.subnets {
+                environment.subnets.push(Subnet {
+                    name: subnet.name.clone(),
+                    prefixes: subnet.prefixes.clone(),
+                    role: String::new(),
+                    audited: true,
+                });
+            }
+        }
+        environment.subnets.sort();
+        environment
+    }
 }
 
 /// Why a document gives nothing.

@@ -61,7 +61,7 @@ pub struct CapturesRead {
 }
 
 /// What takes a worker's share of the connections.
-pub(super) type Takes<'t> = Box<dyn Finished + Send + 't>;
+pub(super) type Taker<'t> = Box<dyn Finished + Send + 't>;
 
 /// Reads captures with a worker for each of `takers`; connections go to whichever is free.
 pub(super) fn run(
@@ -69,7 +69,7 @@ pub(super) fn run(
     plan: &Plan,
     mut found: Vec<Found<'_>>,
     reading: &Reading,
-    mut takers: Vec<Takes<'_>>,
+    mut takers: Vec<Taker<'_>>,
     progress: &AtomicU64,
 ) -> CapturesRead {
     found.sort_by_cached_key(|found| {
@@ -139,7 +139,7 @@ impl Finished for Ended {
 }
 
 /// Hands on parts while there are any.
-fn take_all(ended: &Mutex<Ended>, taker: &mut Takes<'_>) {
+fn take_all(ended: &Mutex<Ended>, taker: &mut Taker<'_>) {
     loop {
         let part = lock(ended).parts.pop_front();
         let Some(mut part) = part else { return };

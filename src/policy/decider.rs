@@ -52,6 +52,18 @@ impl Decider {
     }
 }
 
+impl Decider {
+    /// Who decides, in words: `by x (deny, priority 110)`, or `since ...`.
+    pub fn words(self, level: &Level) -> String {
+        match self {
+            Self::Rule(rule) => format!("by {}", level.rules[rule].words()),
+            Self::May { .. } | Self::Nothing => {
+                format!("since {}", self.reason(level).unwrap_or_default())
+            }
+        }
+    }
+}
+
 /// A level and what decides there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct By {
@@ -72,6 +84,19 @@ pub struct Ruling {
 }
 
 impl Ruling {
+    /// Who decides, in words, level by level.
+    pub fn words(&self, levels: &[Level]) -> String {
+        if levels.is_empty() {
+            return "no NSG, which allows".to_owned();
+        }
+        let words = self.by.iter().map(|by| {
+            let level = &levels[by.level];
+            let (kind, name) = (level.kind.name(), &level.name);
+            format!("{} of {kind} {name}", by.decider.words(level))
+        });
+        words.collect::<Vec<_>>().join(" and ")
+    }
+
     /// Joins what decides at each level: every level must allow.
     pub fn new(levels: &[Level], deciders: &[Decider]) -> Self {
         let at = |level: usize| deciders[level].answer(&levels[level]);

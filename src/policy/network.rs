@@ -9,7 +9,7 @@ use crate::catalogue::AddressTerm;
 use crate::classify::addresses_of;
 use crate::environment::azure::Azure;
 use crate::environment::rules::{Nsg, SecurityRule, Side, UnreadRule};
-use crate::environment::{Environment, ServiceTags, Subnet};
+use crate::environment::{Environment, ServiceTags};
 use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
 
 /// The rules of a network.
@@ -34,30 +34,6 @@ pub struct Place {
     pub addresses: PrefixSet,
     /// The levels, in the order of the direction asked for.
     pub levels: Vec<Level>,
-}
-
-/// An environment from the documents alone, where nothing else states one: all subnets are audited.
-pub fn environment(azure: &Azure) -> Environment {
-    let mut environment = Environment {
-        source: "documents of Azure".to_owned(),
-        ..Environment::default()
-    };
-    for network in &azure.networks {
-        environment.address_space = environment.address_space.union(&network.space);
-        for peering in &network.peerings {
-            environment.peered = environment.peered.union(&peering.space);
-        }
-        for subnet in &network.subnets {
-            environment.subnets.push(Subnet {
-                name: subnet.name.clone(),
-                prefixes: subnet.prefixes.clone(),
-                role: String::new(),
-                audited: true,
-            });
-        }
-    }
-    environment.subnets.sort();
-    environment
 }
 
 impl<'a> Network<'a> {

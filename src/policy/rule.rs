@@ -25,6 +25,16 @@ pub struct Rule {
     pub is_default: bool,
 }
 
+impl Rule {
+    /// `hardening (deny, priority 110)`.
+    pub fn words(&self) -> String {
+        format!(
+            "{} ({}, priority {})",
+            self.name, self.access, self.priority
+        )
+    }
+}
+
 /// Addresses of one side of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Addresses {

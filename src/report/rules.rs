@@ -2,13 +2,12 @@
 
 use super::escape::terminal;
 use crate::audit::configured::{Configured, OpenBeyond};
-use crate::net::{Decision, PortSet, PrefixSet};
-use crate::policy::decider::{Decider, Ruling};
+use crate::net::{PortSet, PrefixSet};
 use crate::policy::evaluate::{AtLevel, Decided, Mismatch, Passed, Side};
 use crate::policy::network::Changed;
 use crate::policy::packet::{Packet, Words};
 use crate::policy::prove::Verdict;
-use crate::policy::rule::{Answer, Cube, Level, LevelKind, Rule};
+use crate::policy::rule::{Answer, Cube, Level, LevelKind};
 use crate::policy::shadow;
 
 /// The word for an answer.
@@ -112,7 +111,7 @@ pub fn anomalies(levels: &[Level]) -> String {
         let names = |rules: &[usize]| {
             let names: Vec<_> = rules
                 .iter()
-                .map(|&rule| rule_words(&level.rules[rule]))
+                .map(|&rule| level.rules[rule].words())
                 .collect();
             names.join(", ")
         };
@@ -120,7 +119,7 @@ pub fn anomalies(levels: &[Level]) -> String {
             let words = format!(
                 "{}: {} never decides: {} come first",
                 level.name,
-                rule_words(&level.rules[shadowed.rule]),
+                level.rules[shadowed.rule].words(),
                 names(&shadowed.by)
             );
             line(&mut text, &words);
@@ -129,7 +128,7 @@ pub fn anomalies(levels: &[Level]) -> String {
             let words = format!(
                 "{}: {} changes nothing: without it {} would do the same",
                 level.name,
-                rule_words(&level.rules[redundant.rule]),
+                level.rules[redundant.rule].words(),
                 names(&redundant.by)
             );
             line(&mut text, &words);
@@ -147,7 +146,7 @@ pub fn unneeded(all: &[OpenBeyond]) -> String {
                 "{} of {}: allowed, and nothing requires it, {}; for example {}",
                 open.direction,
                 open.subnet,
-                rulers(&part.ruling, &open.levels),
+                part.ruling.words(&open.levels),
                 Words(&part.witness)
             );
             line(&mut text, &head);
@@ -163,9 +162,10 @@ fn cubes(text: &mut String, all: &[Cube], more: bool) {
         line(text, &format!("  {}", cube_words(cube)));
     }
     let hidden = all.len().saturating_sub(CUBES);
-    if hidden > 0 || more {
-        let least = if more { " at least" } else { "" };
-        line(text, &format!("  and{least} {hidden} more sets of packets"));
+    if more {
+        line(text, "  and more sets of packets than are listed");
+    } else if hidden > 0 {
+        line(text, &format!("  and {hidden} more sets of packets"));
     }
 }
 
@@ -187,11 +187,11 @@ pub fn changes(all: &[Changed]) -> String {
             line(&mut text, &head);
             line(
                 &mut text,
-                &format!("  before: {}", rulers(&change.before, &changed.before)),
+                &format!("  before: {}", change.before.words(&changed.before)),
             );
             line(
                 &mut text,
-                &format!("  after:  {}", rulers(&change.after, &changed.after)),
+                &format!("  after:  {}", change.after.words(&changed.after)),
             );
             cubes(&mut text, &change.cubes, change.left_out > 0);
         }
@@ -204,26 +204,6 @@ pub fn changes(all: &[Changed]) -> String {
 const CUBES: usize = 4;
 /// Most prefixes that are told of a set.
 const PREFIXES: usize = 4;
-
-fn rulers(ruling: &Ruling, levels: &[Level]) -> String {
-    if levels.is_empty() {
-        return "no NSG, which allows".to_owned();
-    }
-    let words: Vec<_> = ruling
-        .by
-        .iter()
-        .map(|by| {
-            let level = &levels[by.level];
-            format!(
-                "{} of {} {}",
-                decider(level, by.decider),
-                level.kind.name(),
-                level.name
-            )
-        })
-        .collect();
-    words.join(", ")
-}
 
 fn cube_words(cube: &Cube) -> String {
     let addresses = |set: &PrefixSet| {
@@ -253,7 +233,7 @@ fn cube_words(cube: &Cube) -> String {
 }
 
 fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
-    let by = decider(level, at.decider);
+    let by = at.decider.words(level);
     let head = format!(
         "  {} {}: {} {by}",
         level.kind.name(),
@@ -265,28 +245,9 @@ fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
         let rule = &level.rules[passed.rule];
         line(
             text,
-            &format!("    passed {}: {}", rule_words(rule), lacks(passed)),
+            &format!("    passed {}: {}", rule.words(), lacks(passed)),
         );
     }
-}
-
-/// Who decides, in words.
-pub fn decider(level: &Level, decider: Decider) -> String {
-    match decider {
-        Decider::Rule(rule) => format!("by {}", rule_words(&level.rules[rule])),
-        Decider::May { .. } | Decider::Nothing => {
-            format!("since {}", decider.reason(level).unwrap_or_default())
-        }
-    }
-}
-
-/// `hardening (deny, priority 110)`.
-pub fn rule_words(rule: &Rule) -> String {
-    let access = match rule.access {
-        Decision::Allow => "allow",
-        Decision::Deny => "deny",
-    };
-    format!("{} ({access}, priority {})", rule.name, rule.priority)
 }
 
 fn lacks(passed: &Passed) -> String {

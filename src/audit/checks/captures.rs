@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::joined::{is_contradicted, is_dropped_behind, is_same_conversation};
-use super::super::model::Finding;
+use super::super::model::{Finding, Observed};
 use super::super::names;
 use super::super::observe::count;
 use super::super::traffic::Judged;
@@ -58,16 +58,8 @@ impl Findings<'_> {
                 }
             }
         }
-        findings.extend(
-            behind
-                .iter()
-                .map(|(key, both)| self.dropped_behind(key, both)),
-        );
-        findings.extend(
-            contradicted
-                .iter()
-                .map(|(key, both)| self.disagreement(key, both)),
-        );
+        findings.extend(behind.iter().map(|met| self.dropped_behind(met)));
+        findings.extend(contradicted.iter().map(|met| self.disagreement(met)));
         findings.extend(self.one_sided());
         findings.extend(self.evicted());
     }
@@ -102,15 +94,30 @@ impl Findings<'_> {
         )
     }
 
-    fn dropped_behind(&self, key: &Conversation, both: &Both<'_>) -> Finding {
+    /// A finding of a conversation, with what both saw of it as evidence.
+    fn met_in(
+        &self,
+        code: &'static str,
+        (key, both): (&Conversation, &Both<'_>),
+        what: &str,
+        details: impl FnOnce(&Observed, &Observed) -> Vec<String>,
+    ) -> Finding {
         let (words, identity) = words(key);
         let identity: Vec<_> = identity.iter().map(String::as_str).collect();
-        let (logs, packets) = (
-            self.presenter.observed(&both.logged),
-            self.presenter.observed(&both.captured),
-        );
+        let logs = self.presenter.observed(&both.logged);
+        let packets = self.presenter.observed(&both.captured);
         Finding {
-            details: vec![
+            details: details(&logs, &packets),
+            evidence: Some(packets),
+            contrast: Some(logs),
+            ..finding(code, &identity, format!("{words}: {what}"))
+        }
+    }
+
+    fn dropped_behind(&self, met: (&Conversation, &Both<'_>)) -> Finding {
+        let what = "the NSG allows it, and nobody answers";
+        self.met_in("NSG105", met, what, |logs, packets| {
+            vec![
                 format!(
                     "Logs: {} allowed {}, some of them while packets show {} not answered, from {} to {}.",
                     names::count(logs.flows, "flow"),
@@ -122,26 +129,14 @@ impl Findings<'_> {
                 "What drops it is behind the NSG that logged it: look at the NSG of the other end, \
                  then at routes (a firewall or appliance on the way), then at the host."
                     .to_owned(),
-            ],
-            evidence: Some(packets),
-            contrast: Some(logs),
-            ..finding(
-                "NSG105",
-                &identity,
-                format!("{words}: the NSG allows it, and nobody answers"),
-            )
-        }
+            ]
+        })
     }
 
-    fn disagreement(&self, key: &Conversation, both: &Both<'_>) -> Finding {
-        let (words, identity) = words(key);
-        let identity: Vec<_> = identity.iter().map(String::as_str).collect();
-        let (logs, packets) = (
-            self.presenter.observed(&both.logged),
-            self.presenter.observed(&both.captured),
-        );
-        Finding {
-            details: vec![
+    fn disagreement(&self, met: (&Conversation, &Both<'_>)) -> Finding {
+        let what = "logs deny it, packets are answered";
+        self.met_in("NSG908", met, what, |logs, packets| {
+            vec![
                 format!(
                     "Logs: {} denied, some of them while packets show {} answered.",
                     names::count(logs.flows, "attempt"),
@@ -151,11 +146,8 @@ impl Findings<'_> {
                  addresses are translated between the two, or rules changed in between: compare the \
                  samples."
                     .to_owned(),
-            ],
-            evidence: Some(packets),
-            contrast: Some(logs),
-            ..finding("NSG908", &identity, format!("{words}: logs deny it, packets are answered"))
-        }
+            ]
+        })
     }
 
     /// Where the captures have connections in one direction only.
