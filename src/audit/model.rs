@@ -200,12 +200,42 @@ pub enum Verdict {
     Blocked,
     /// Both denied and allowed flows were seen.
     PartlyBlocked,
+    /// The rules deny it (or some of it), and nothing tried: the time bomb.
+    AtRisk,
     /// Nothing was seen; without rules that settles nothing.
     Unproven,
+    /// The rules allow it; nothing was seen of it.
+    SatisfiedUnseen,
     /// Allowed, and seen to work.
     Satisfied,
     /// Its condition does not hold here.
     NotApplicable,
+}
+
+impl Verdict {
+    /// All, worst first.
+    pub const ALL: [Self; 7] = [
+        Self::Blocked,
+        Self::PartlyBlocked,
+        Self::AtRisk,
+        Self::Unproven,
+        Self::SatisfiedUnseen,
+        Self::Satisfied,
+        Self::NotApplicable,
+    ];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::PartlyBlocked => "partly blocked",
+            Self::AtRisk => "at risk",
+            Self::Unproven => "unproven",
+            Self::SatisfiedUnseen => "satisfied, unseen",
+            Self::Satisfied => "satisfied",
+            Self::NotApplicable => "not applicable",
+        }
+    }
 }
 
 /// A row of the profile bound to one subnet and one direction.
@@ -245,6 +275,46 @@ pub struct Requirement {
     pub denied: Observed,
     /// What became of its captured connections; empty where none was captured.
     pub packets: Vec<OutcomeCount>,
+    /// What the rules do with all packets of it; absent where no rules were given.
+    pub configured: Option<ConfiguredText>,
+}
+
+/// What the rules do with all packets of a requirement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ConfiguredText {
+    /// In one word.
+    pub verdict: ConfiguredVerdict,
+    /// Which packets are not allowed, by which rule, with one as witness: sentences.
+    pub reasons: Vec<String>,
+    /// The rules that decide what is not allowed.
+    pub rules: Vec<RuleLocation>,
+}
+
+/// What rules do with all packets of a requirement, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfiguredVerdict {
+    /// All are denied.
+    Blocked,
+    /// Some are allowed and some are denied.
+    Partly,
+    /// What becomes of them is not known.
+    Undetermined,
+    /// All are allowed.
+    Allowed,
+}
+
+/// A security rule, and where the given documents state it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct RuleLocation {
+    /// Name of the NSG (or of another holder).
+    pub nsg: String,
+    /// Name of the rule.
+    pub rule: String,
+    /// The file; empty for a default rule that the document lacks.
+    pub file: String,
+    /// JSON path in the file.
+    pub path: String,
 }
 
 /// How many captured connections had an outcome.
@@ -351,6 +421,8 @@ pub struct Finding {
     pub evidence: Option<Observed>,
     /// The other decision's flows, where both were seen.
     pub contrast: Option<Observed>,
+    /// The security rules that it concerns, where rules were given.
+    pub rules: Vec<RuleLocation>,
 }
 
 /// Flows from one place to another.
@@ -390,6 +462,27 @@ pub enum TrafficClass {
     Other,
 }
 
+/// What the given rules do with a flow group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GivenRuling {
+    /// What becomes of it.
+    pub answer: GivenAnswer,
+    /// Who decides, in words.
+    pub by: String,
+}
+
+/// What rules do with packets, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GivenAnswer {
+    /// Let through.
+    Allow,
+    /// Dropped.
+    Deny,
+    /// Something that decides is not known.
+    Undetermined,
+}
+
 /// A flow group, classified.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TrafficGroup {
@@ -413,6 +506,8 @@ pub struct TrafficGroup {
     pub rule: String,
     /// What became of captured connections; absent of logged flows.
     pub outcome: Option<Outcome>,
+    /// What the given rules do with it; absent where no rules were given.
+    pub given: Option<GivenRuling>,
     /// How it is classed.
     pub class: TrafficClass,
     /// The rows that it matches, most specific first.

@@ -212,6 +212,7 @@ fn present_one(
         nsg: names::holder(&rule).to_owned(),
         rule: rule.rule,
         outcome: group.outcome,
+        given: None,
         class: judged.class,
         rows: rows
             .iter()

@@ -148,6 +148,7 @@ impl<'a> Judge<'a> {
                 None => blocked(&denied, &allowed, &course),
             },
             Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
+            Verdict::AtRisk | Verdict::SatisfiedUnseen => Vec::new(),
             Verdict::Unproven if evidence.refused.is_empty() => self.unproven(logged, bound),
             Verdict::Unproven => vec![refusal(&refused)],
             Verdict::Satisfied => satisfied(&allowed, unanswered),
@@ -215,6 +216,7 @@ impl<'a> Judge<'a> {
             allowed,
             denied,
             packets,
+            configured: None,
         }
     }
 

@@ -160,6 +160,8 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
         reason: match verdict {
             Verdict::Blocked => "denied since 2026-01-05T14:24:07Z, and nothing allowed since",
             Verdict::PartlyBlocked => "both denied and allowed flows were seen",
+            Verdict::AtRisk => "the rules deny it, and nothing tried",
+            Verdict::SatisfiedUnseen => "the rules allow it; no flow of it was seen",
             Verdict::Unproven => "no flow of it was seen, and no rules were given",
             Verdict::Satisfied => "allowed flows with answers were seen",
             Verdict::NotApplicable => "its condition does not hold",
@@ -172,6 +174,7 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
         },
         denied: Observed::default(),
         packets: Vec::new(),
+        configured: None,
     }
 }
 
@@ -234,6 +237,7 @@ fn finding(code: &str, check: &str, severity: Severity, title: &str) -> Finding 
         rows: Vec::new(),
         evidence: None,
         contrast: None,
+        rules: Vec::new(),
     }
 }
 
@@ -350,6 +354,7 @@ fn group(class: TrafficClass, port: Option<u16>, flows: u64) -> TrafficGroup {
         nsg: "nsg-ise".to_owned(),
         rule: "UserRule_x".to_owned(),
         outcome: None,
+        given: None,
         class,
         rows: strings(&["ise-preview-2019/event-hub-log"]),
         flows,

@@ -290,6 +290,7 @@ fn finding(code: &'static str, identity: &[&str], title: String) -> Finding {
         rows: Vec::new(),
         evidence: None,
         contrast: None,
+        rules: Vec::new(),
     }
 }
 

@@ -71,7 +71,9 @@ fn mark(verdict: Option<Verdict>) -> Text {
     match verdict {
         Some(Verdict::Blocked) => Text::toned(Tone::Bad, "BLOCK"),
         Some(Verdict::PartlyBlocked) => Text::toned(Tone::Doubtful, "part"),
+        Some(Verdict::AtRisk) => Text::toned(Tone::Doubtful, "risk"),
         Some(Verdict::Unproven) => Text::toned(Tone::Quiet, "?"),
+        Some(Verdict::SatisfiedUnseen) => Text::toned(Tone::Good, "(ok)"),
         Some(Verdict::Satisfied) => Text::toned(Tone::Good, "ok"),
         Some(Verdict::NotApplicable) => Text::toned(Tone::Quiet, "n/a"),
         None => Text::toned(Tone::Quiet, "-"),
@@ -125,7 +127,7 @@ fn title(purpose: &Purpose<'_>) -> Text {
     let mut text = Text::toned(
         match purpose.worst {
             Verdict::Blocked => Tone::Bad,
-            Verdict::PartlyBlocked => Tone::Doubtful,
+            Verdict::PartlyBlocked | Verdict::AtRisk => Tone::Doubtful,
             _ => Tone::Plain,
         },
         &row.purpose,
@@ -144,13 +146,7 @@ fn list(page: &mut Page, purposes: &[&Purpose<'_>]) {
     for purpose in purposes {
         let traffic = format!(", {} {}", purpose.direction(), ports(purpose.row()));
         page.hanging(&Text::new().plain("  "), &title(purpose).plain(&traffic), 4);
-        for verdict in [
-            Verdict::Blocked,
-            Verdict::PartlyBlocked,
-            Verdict::Unproven,
-            Verdict::Satisfied,
-            Verdict::NotApplicable,
-        ] {
+        for verdict in Verdict::ALL {
             let subnets = purpose.subnets_with(verdict);
             if subnets.is_empty() {
                 continue;
@@ -174,7 +170,12 @@ fn legend(page: &mut Page, purposes: &[&Purpose<'_>], subnets: &[&str]) {
     let mut parts: Vec<&str> = [
         (Verdict::Blocked, "BLOCK = denied, nothing allowed since"),
         (Verdict::PartlyBlocked, "part = both denied and allowed"),
+        (Verdict::AtRisk, "risk = the rules deny it, nothing tried"),
         (Verdict::Unproven, "? = no flow seen"),
+        (
+            Verdict::SatisfiedUnseen,
+            "(ok) = the rules allow it, no flow seen",
+        ),
         (Verdict::Satisfied, "ok = seen to work"),
         (Verdict::NotApplicable, "n/a = condition does not hold"),
     ]
