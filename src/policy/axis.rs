@@ -88,6 +88,12 @@ impl Axis {
         Self { starts, masks, max }
     }
 
+    /// Which columns hold a number.
+    pub(super) fn mask_at(&self, number: u128) -> &Bits {
+        let at = self.starts.partition_point(|&(start, _)| start <= number) - 1;
+        &self.masks[self.starts[at].1 as usize]
+    }
+
     /// The classes within some sorted inclusive ranges.
     pub(super) fn within(&self, ranges: &[(u128, u128)]) -> Field {
         let mut renumbered: HashMap<u32, u32> = HashMap::new();

@@ -229,6 +229,16 @@ impl Compiled {
         &self.protocols[number]
     }
 
+    /// The axes of addresses: sources, destinations.
+    pub(super) fn addresses(&self, family: Family) -> &[Axis; 2] {
+        &self.addresses[family as usize]
+    }
+
+    /// The axis of ports: of sources 0, of destinations 1.
+    pub(super) fn ports(&self, side: usize) -> &Axis {
+        &self.ports[side]
+    }
+
     /// What lies within a cube, family by family.
     pub(super) fn questions(&self, cube: &Cube) -> impl Iterator<Item = Question<'_>> {
         [Family::V4, Family::V6]

@@ -41,6 +41,12 @@ impl Decider {
                 let mut unknown: Vec<_> = rule.source.unknown.iter().collect();
                 unknown.extend(&rule.destination.unknown);
                 unknown.dedup();
+                if unknown.is_empty() {
+                    return Some(format!(
+                        "rule {} may match: it is for certain ports, which are not known here",
+                        rule.name
+                    ));
+                }
                 let unknown: Vec<_> = unknown.into_iter().map(String::as_str).collect();
                 Some(format!(
                     "rule {} may match: the addresses of {} are not known",

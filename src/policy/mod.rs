@@ -1,5 +1,6 @@
 //! Rules: what they decide of one packet, and of all.
 
+pub mod ask;
 mod axis;
 mod bits;
 mod blocks;
