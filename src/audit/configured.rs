@@ -1,18 +1,23 @@
 //! What the rules allow of each requirement, over all packets.
 
+use std::collections::BTreeSet;
+
 use crate::catalogue::{AddressTerm, KnownPeers, Profile, Row};
 use crate::classify::addresses_of;
 use crate::environment::{Environment, ServiceTags};
 use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
+use crate::policy::decider::Decider;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
 use crate::policy::prove::{Part, Prover, Verdict};
 use crate::policy::rule::{Answer, Cube, Level};
 use crate::policy::unneeded::{Unneeded, unneeded};
 
+use super::given::locations;
 use super::matching::known_lists;
+use super::model::{ConfiguredText, ConfiguredVerdict, RuleLocation};
 use super::names;
-use super::requirements::{Bound, Standing, bind};
+use super::requirements::{Bound, Requirements, Standing, bind};
 
 /// Most parts that are told of a requirement that is not wholly allowed.
 const TOLD: usize = 3;
@@ -38,6 +43,8 @@ pub struct Configured {
     pub verdict: Verdict,
     /// Why, where not all is allowed: which packets, by which rule, for example.
     pub reasons: Vec<String>,
+    /// The rules that decide what is not allowed.
+    pub rules: Vec<RuleLocation>,
 }
 
 /// Proves all requirements of a profile, of those that it includes and of the user.
@@ -49,19 +56,45 @@ pub fn configured(
     network: &Network<'_>,
 ) -> Vec<Configured> {
     let requirements = bind(profile, included, environment);
-    requirements
-        .bound
-        .iter()
-        .filter(|bound| matches!(bound.standing, Standing::Required | Standing::Unsettled))
+    let all = of_requirements(&requirements, environment, tags, network);
+    all.into_iter().flatten().collect()
+}
+
+/// What the rules do with each requirement; `None` of those that are not judged.
+pub(crate) fn of_requirements(
+    requirements: &Requirements<'_>,
+    environment: &Environment,
+    tags: &ServiceTags,
+    network: &Network<'_>,
+) -> Vec<Option<Configured>> {
+    let bound = requirements.bound.iter();
+    bound
         .map(|bound| {
             let terms = Terms {
                 environment,
                 tags,
                 bound,
             };
-            terms.configured(network)
+            matches!(bound.standing, Standing::Required | Standing::Unsettled)
+                .then(|| terms.configured(network))
         })
         .collect()
+}
+
+impl Configured {
+    /// As the report prints it.
+    pub(crate) fn text(&self) -> ConfiguredText {
+        ConfiguredText {
+            verdict: match self.verdict {
+                Verdict::Blocked => ConfiguredVerdict::Blocked,
+                Verdict::Partly => ConfiguredVerdict::Partly,
+                Verdict::Undetermined => ConfiguredVerdict::Undetermined,
+                Verdict::Allowed => ConfiguredVerdict::Allowed,
+            },
+            reasons: self.reasons.clone(),
+            rules: self.rules.clone(),
+        }
+    }
 }
 
 /// What the rules allow of some addresses of a subnet, and no requirement needs.
@@ -87,6 +120,16 @@ pub fn open_beyond(
     network: &Network<'_>,
 ) -> Vec<OpenBeyond> {
     let requirements = bind(profile, included, environment);
+    open_beyond_all(&requirements, environment, tags, network)
+}
+
+/// What the rules allow beyond some requirements.
+pub(crate) fn open_beyond_all(
+    requirements: &Requirements<'_>,
+    environment: &Environment,
+    tags: &ServiceTags,
+    network: &Network<'_>,
+) -> Vec<OpenBeyond> {
     let mut all = Vec::new();
     for (index, subnet) in environment.subnets.iter().enumerate() {
         for direction in [Direction::Inbound, Direction::Outbound] {
@@ -145,6 +188,7 @@ impl Terms<'_> {
         let local = self.local(&subnet.prefixes);
         let mut verdicts = Vec::new();
         let mut reasons = Vec::new();
+        let mut rules = BTreeSet::new();
         let remotes = self.remotes();
         for place in network.places(&local, bound.direction) {
             let prover = Prover::new(&place.levels);
@@ -161,6 +205,8 @@ impl Terms<'_> {
                     Verdict::Undetermined
                 });
                 reasons.extend(proof.parts.iter().filter_map(|part| why(part, &place)));
+                let deciders = proof.parts.iter().flat_map(|part| deciders(part, &place));
+                rules.extend(locations(network, deciders));
             }
         }
         let mut unknown: Vec<_> = remotes
@@ -187,6 +233,7 @@ impl Terms<'_> {
             advice: row.advice,
             verdict: joined(&verdicts),
             reasons,
+            rules: rules.into_iter().collect(),
         }
     }
 
@@ -307,6 +354,19 @@ fn joined(verdicts: &[Verdict]) -> Verdict {
     } else {
         Verdict::Undetermined
     }
+}
+
+/// The rules by which a part is not allowed.
+fn deciders<'p>(part: &Part, place: &'p Place) -> Vec<(&'p Level, usize)> {
+    if part.ruling.answer == Answer::Allow {
+        return Vec::new();
+    }
+    let by = part.ruling.by.iter();
+    by.filter_map(|by| match by.decider {
+        Decider::Rule(rule) | Decider::May { rule, .. } => Some((&place.levels[by.level], rule)),
+        Decider::Nothing => None,
+    })
+    .collect()
 }
 
 /// Why a part is not allowed, and a packet of it.

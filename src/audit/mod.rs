@@ -6,7 +6,9 @@
 mod basis;
 pub mod checks;
 pub mod configured;
+pub mod given;
 mod joined;
+mod joint;
 mod matching;
 mod matrix;
 pub mod model;
@@ -23,9 +25,11 @@ pub use requirements::OWN_PROFILE;
 
 use crate::catalogue::Profile;
 use crate::environment::{Environment, ServiceTags};
+use crate::policy::network::Network;
 use crate::tally::Facts;
 
 use self::checks::Findings;
+use self::given::{Given, Ways};
 use self::matching::Matcher;
 use self::observe::Presenter;
 use self::verdict::Judge;
@@ -43,6 +47,8 @@ pub struct AuditInput<'a> {
     pub included: &'a [&'a Profile],
     /// The editions of the service tags that the facts refer to.
     pub tags: &'a ServiceTags,
+    /// The rules, where they are given.
+    pub rules: Option<&'a Network<'a>>,
     /// What was assumed before: sentences.
     pub assumptions: Vec<String>,
     /// Name of a file, by its number in the plan.
@@ -68,10 +74,21 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         file_name: input.file_name,
     };
     let judged = traffic::judge(&facts.groups, &requirements, &matcher);
+    let ways = input
+        .rules
+        .map(|network| Ways::new(network, input.environment));
+    let given = ways.as_ref().map(|ways| Given::new(ways, facts));
+    let configured = match input.rules {
+        Some(network) => {
+            configured::of_requirements(&requirements, input.environment, input.tags, network)
+        }
+        None => vec![None; requirements.bound.len()],
+    };
     let judge = Judge {
         requirements: &requirements,
         matcher,
         presenter: &presenter,
+        configured: &configured,
     };
     let decided = judge.decide(&judged);
     let read = basis::input(facts, input.file_name);
@@ -82,6 +99,8 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         judged: &judged,
         decided: &decided,
         read: &read,
+        given: given.as_ref(),
+        tags: input.tags,
     }
     .collect();
     let mut assumptions = input.assumptions.clone();
@@ -98,7 +117,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
             .collect(),
         findings,
         matrix: matrix::matrix(&facts.groups, &facts.classes, input.environment),
-        groups: traffic::present(&judged, &requirements, &presenter),
+        groups: traffic::present(&judged, &requirements, &presenter, given.as_ref()),
     }
 }
 

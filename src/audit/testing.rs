@@ -79,6 +79,7 @@ pub(crate) fn classes() -> Classes {
         ],
     });
     Classes {
+        first: Vec::new(),
         terms,
         classes: classes.collect(),
     }

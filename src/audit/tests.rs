@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 fn audit_facts(rows: Vec<RowBuilder>, facts: &Facts, environment: &Environment) -> Audit {
     audit(&AuditInput {
+        rules: None,
         facts,
         environment,
         profile: &profile(rows),

@@ -6,6 +6,7 @@ use crate::classify::{ClassId, Scope};
 use crate::net::{Decision, Direction, Outcome};
 use crate::tally::{Group, Port};
 
+use super::given::Given;
 use super::matching::{Match, Matcher, is_judged_on};
 use super::model::{TrafficClass, TrafficGroup};
 use super::names;
@@ -165,10 +166,19 @@ pub(crate) fn present(
     judged: &[Judged<'_>],
     requirements: &Requirements<'_>,
     presenter: &Presenter<'_>,
+    given: Option<&Given<'_>>,
 ) -> Vec<TrafficGroup> {
+    let ruling = |index: usize| {
+        let given = given?;
+        given.groups[index].as_ref().map(|ruled| given.text(ruled))
+    };
     let mut groups: Vec<_> = judged
         .iter()
-        .map(|judged| present_one(judged, requirements, presenter))
+        .enumerate()
+        .map(|(index, judged)| TrafficGroup {
+            given: ruling(index),
+            ..present_one(judged, requirements, presenter)
+        })
         .collect();
     groups.sort_by(|a, b| {
         let order = a.class.cmp(&b.class).then_with(|| b.flows.cmp(&a.flows));

@@ -7,7 +7,9 @@ use crate::flowlog::LogKind;
 use crate::net::{Decision, Outcome};
 use crate::tally::{Group, Port};
 
+use super::configured::Configured;
 use super::joined::{is_dropped_behind, is_same_conversation};
+use super::joint;
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
 use super::model::{Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
@@ -25,6 +27,8 @@ pub(crate) struct Decided<'a> {
     pub(crate) bound: &'a Bound<'a>,
     /// As the report prints it.
     pub(crate) requirement: Requirement,
+    /// What holds of the traffic alone, whatever the given rules say.
+    pub(crate) observed: Verdict,
     /// Denied once, allowed since, and not denied any more.
     pub(crate) repaired: bool,
     /// Allowed, packets were counted, and none ever came back.
@@ -71,6 +75,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) matcher: Matcher<'a>,
     /// For evidence.
     pub(crate) presenter: &'a Presenter<'a>,
+    /// What the given rules do with each requirement, where rules are given.
+    pub(crate) configured: &'a [Option<Configured>],
 }
 
 impl<'a> Judge<'a> {
@@ -99,10 +105,11 @@ impl<'a> Judge<'a> {
             .bound
             .iter()
             .zip(&evidence)
-            .filter(|(bound, _)| bound.standing != Standing::Possible)
-            .map(|(bound, evidence)| {
+            .zip(self.configured)
+            .filter(|((bound, _), _)| bound.standing != Standing::Possible)
+            .map(|((bound, evidence), configured)| {
                 let logged = logged.contains(&bound.subnet);
-                self.decide_one(bound, evidence, &begins, logged)
+                self.decide_one(bound, evidence, configured.as_ref(), &begins, logged)
             })
             .collect();
         decided.sort_by_key(|decided| {
@@ -128,6 +135,7 @@ impl<'a> Judge<'a> {
         &self,
         bound: &'a Bound<'a>,
         evidence: &Evidence<'_>,
+        configured: Option<&'a Configured>,
         begins: &BTreeSet<LogKind>,
         logged: bool,
     ) -> Decided<'a> {
@@ -137,18 +145,21 @@ impl<'a> Judge<'a> {
         let refused = self.presenter.observed(&evidence.refused);
         let course = Course::of(evidence, begins);
         let unanswered = evidence.denied.is_empty() && is_unanswered(&allowed);
-        let verdict = match bound.standing {
+        let observed = match bound.standing {
             Standing::NotApplicable => Verdict::NotApplicable,
             _ => course.verdict(evidence),
         };
+        let seen = observed != Verdict::Unproven || !evidence.refused.is_empty();
+        let verdict = joint::verdict(observed, seen, configured);
         let by_packets = evidence.by_packets();
-        let mut reason = match verdict {
+        let mut reason = match observed {
             Verdict::Blocked => match by_packets {
                 Some(outcome) => Self::silent(evidence, outcome, &course),
                 None => blocked(&denied, &allowed, &course),
             },
             Verdict::PartlyBlocked => self.partly_blocked(&denied, &course),
             Verdict::AtRisk | Verdict::SatisfiedUnseen => Vec::new(),
+            Verdict::Unproven if verdict != Verdict::Unproven => Vec::new(),
             Verdict::Unproven if evidence.refused.is_empty() => self.unproven(logged, bound),
             Verdict::Unproven => vec![refusal(&refused)],
             Verdict::Satisfied => satisfied(&allowed, unanswered),
@@ -157,11 +168,14 @@ impl<'a> Judge<'a> {
                 bound.row.condition.text
             )],
         };
-        if matches!(verdict, Verdict::Blocked | Verdict::PartlyBlocked) {
+        if matches!(observed, Verdict::Blocked | Verdict::PartlyBlocked) {
             if by_packets.is_none() {
                 reason.extend(denial_caveats(bound, evidence));
             }
             reason.extend(self.behind(evidence));
+        }
+        if let Some(configured) = configured {
+            reason.extend(joint::reasons(observed, seen, configured));
         }
         if verdict != Verdict::NotApplicable {
             reason.extend(beside(evidence));
@@ -171,13 +185,17 @@ impl<'a> Judge<'a> {
         }
         let packets = Presenter::outcomes(&evidence.all());
         let reason = reason.join(" ");
-        let requirement = self.requirement(bound, verdict, reason, [allowed, denied], packets);
+        let requirement = Requirement {
+            configured: configured.map(Configured::text),
+            ..self.requirement(bound, verdict, reason, [allowed, denied], packets)
+        };
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
             requirement,
-            repaired: verdict == Verdict::PartlyBlocked && course.is_repaired(),
-            unanswered: verdict == Verdict::Satisfied && unanswered,
+            observed,
+            repaired: observed == Verdict::PartlyBlocked && course.is_repaired(),
+            unanswered: observed == Verdict::Satisfied && unanswered,
             open_row: is_open_to_the_internet(bound),
             by_packets: by_packets.map(|outcome| ByPackets {
                 outcome,

@@ -1,6 +1,7 @@
 //! The finished classes, as the audit asks them: what scope, which terms.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::catalogue::AddressTerm;
 
@@ -58,6 +59,9 @@ pub struct Classes {
     pub terms: BTreeMap<AddressTerm, usize>,
     /// The classes, in a fixed order.
     pub classes: Vec<Class>,
+    /// The first address of each class: what holds of it holds of the class, in all that the
+    /// address space was cut by.
+    pub first: Vec<IpAddr>,
 }
 
 impl Classes {

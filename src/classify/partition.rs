@@ -169,7 +169,7 @@ pub fn addresses_of(
 
 impl Partition {
     /// Cuts the address space by `environment` (or, where `assumed`, by nothing yet), the terms and
-    /// the tags' editions.
+    /// the tags' editions; and by `cuts`, the sets of addresses that rules tell apart.
     ///
     /// # Errors
     /// Where there are more classes than fit (32,768): the number of subnets and terms is to blame.
@@ -178,6 +178,7 @@ impl Partition {
         assumed: bool,
         terms: &BTreeSet<AddressTerm>,
         tags: &ServiceTags,
+        cuts: &[PrefixSet],
     ) -> Result<Self, String> {
         let mut cutter = Cutter::default();
         let scopes = scope_sets(environment, assumed);
@@ -194,6 +195,9 @@ impl Partition {
                 );
             }
             numbers.push(known);
+        }
+        for addresses in cuts {
+            cutter.add(addresses);
         }
         let (signatures, v4, v6) = cutter.cut();
         let too_many = || {
@@ -230,6 +234,10 @@ impl Partition {
                 .map(|(index, term)| (term.clone(), index))
                 .collect(),
             classes: signatures.iter().map(class).collect(),
+            first: first_addresses
+                .iter()
+                .map(|&(family, number)| crate::net::prefix::address(family, number))
+                .collect(),
         };
         Ok(Self {
             classes,
@@ -376,6 +384,7 @@ mod tests {
             false,
             &BTreeSet::new(),
             &ServiceTags::embedded(),
+            &[],
         )
         .unwrap();
         for (address, expected) in [

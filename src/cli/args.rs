@@ -137,6 +137,11 @@ pub struct AuditArgs {
     /// What the network looks like.
     #[command(flatten)]
     pub environment: EnvironmentArgs,
+    /// Folder of what Azure prints of the rules (`nsgaudit collect`): the report then joins what is
+    /// required, what the rules allow and what was seen. Without --config and --vnet the network is
+    /// that of the folder.
+    #[arg(long, value_name = "DIR", help_heading = "Environment")]
+    pub azure: Option<PathBuf>,
     /// Profile to audit against: a name, or a file of your own. By default the one that the
     /// environment states, else `ise`.
     #[arg(long, value_name = "NAME", help_heading = "Environment")]

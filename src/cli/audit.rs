@@ -3,9 +3,10 @@
 use std::io::IsTerminal as _;
 
 use super::args::{AuditArgs, FailOn, Format};
-use super::{Status, colours, output, setup, tell};
-use crate::audit::{Audit, AuditInput, Severity, audit};
+use super::{Status, colours, output, rules, setup, tell};
+use crate::audit::{Audit, AuditInput, Severity, audit, given};
 use crate::error::{Error, Result};
+use crate::policy::network::Network;
 use crate::report;
 use crate::report::text::TextOptions;
 use crate::tally::TallyLimits;
@@ -28,7 +29,15 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         );
         return Err(Error::Usage { message });
     }
-    let stated = setup::environment(&args.environment)?;
+    let mut stated = setup::environment(&args.environment)?;
+    let azure = match &args.azure {
+        Some(folder) => Some(rules::read(folder)?),
+        None => None,
+    };
+    if let Some(azure) = azure.as_ref().filter(|_| stated.assumed) {
+        stated.environment = stated.environment.over(azure.environment());
+        stated.assumed = false;
+    }
     let profile = args
         .profile
         .as_deref()
@@ -49,7 +58,16 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
                     nsgaudit.toml`), and correct what it says";
         assumptions.push(said.to_owned());
     }
-    let read = setup::read(&logs, stated, &basis, limits, progress)?;
+    let environment = stated.environment.clone();
+    let network = azure.as_ref().map(|azure| {
+        let newest = basis.tags.editions.len().saturating_sub(1);
+        Network::new(azure, &environment, &basis.tags, newest)
+    });
+    let cuts = match &network {
+        Some(network) => given::cuts(network, &environment),
+        None => Vec::new(),
+    };
+    let read = setup::read(&logs, stated, &basis, &cuts, limits, progress)?;
     assumptions.extend(read.assumptions);
     if logs.plan.skipped_by_path() > 0 {
         let skipped = logs.plan.skipped_by_path();
@@ -61,6 +79,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         profile: basis.profile,
         included: &basis.included,
         tags: &basis.tags,
+        rules: network.as_ref(),
         assumptions,
         file_name: &|file| logs.plan.display(file),
         program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),

@@ -31,6 +31,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Status> {
         &logs,
         stated,
         &basis,
+        &[],
         TallyLimits::default(),
         std::io::stderr().is_terminal(),
     )?;

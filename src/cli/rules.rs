@@ -30,7 +30,7 @@ struct Rules {
 }
 
 /// Reads a folder of documents, and says what is wrong with them.
-fn read(folder: &Path) -> Result<Azure> {
+pub(super) fn read(folder: &Path) -> Result<Azure> {
     let azure = read_folder(folder)?;
     for fault in &azure.faults {
         tell(

@@ -262,11 +262,12 @@ pub(super) struct Read {
     pub(super) facts: crate::tally::Facts,
 }
 
-/// Reads the logs.
+/// Reads the logs. Rules tell the addresses of `cuts` apart.
 pub(super) fn read(
     logs: &Logs,
     stated: Stated,
     basis: &Basis<'_>,
+    cuts: &[PrefixSet],
     limits: TallyLimits,
     progress: bool,
 ) -> Result<Read> {
@@ -279,8 +280,14 @@ pub(super) fn read(
     let terms = terms_of(rows());
     let ports = NamedPorts::new(rows().map(|row| &row.ports));
     let too_many = |message| Error::Usage { message };
-    let counted_by = Partition::new(&stated.environment, stated.assumed, &terms, &basis.tags)
-        .map_err(too_many)?;
+    let counted_by = Partition::new(
+        &stated.environment,
+        stated.assumed,
+        &terms,
+        &basis.tags,
+        cuts,
+    )
+    .map_err(too_many)?;
     let editions: Vec<i64> = basis
         .tags
         .editions
@@ -308,7 +315,8 @@ pub(super) fn read(
     );
     let environment = stated.environment.over(assumed);
     assumptions.extend(stated.remarks);
-    let partition = Partition::new(&environment, true, &terms, &basis.tags).map_err(too_many)?;
+    let partition =
+        Partition::new(&environment, true, &terms, &basis.tags, &[]).map_err(too_many)?;
     let facts = gathered.finish(&counted_by, &partition);
     Ok(Read {
         environment,

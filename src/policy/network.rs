@@ -124,6 +124,27 @@ impl<'a> Network<'a> {
         places
     }
 
+    /// Where the documents state a rule of a level: file and JSON path; empty where they do not.
+    pub fn stated_at(&self, level: &Level, rule: &Rule) -> (String, String) {
+        let nsgs = self.azure.nsgs.iter();
+        let mut of_level = nsgs.filter(|nsg| {
+            if level.id.is_empty() {
+                is_same(&nsg.name, &level.name)
+            } else {
+                is_same(&nsg.id, &level.id)
+            }
+        });
+        let stated = of_level.find_map(|nsg| {
+            let rules = nsg.rules.iter();
+            let mut same = rules.filter(|other| {
+                is_same(&other.name, &rule.name) && other.priority == rule.priority
+            });
+            same.next()
+                .map(|rule| (nsg.file.clone(), rule.path.clone()))
+        });
+        stated.unwrap_or_default()
+    }
+
     /// All NSGs as levels, in both directions: for what holds of a rule set by itself.
     pub fn all_levels(&self) -> Vec<Level> {
         let directions = [Direction::Inbound, Direction::Outbound];

@@ -4,6 +4,7 @@ mod account;
 mod citation;
 mod findings;
 mod headline;
+mod joint;
 mod number;
 mod page;
 mod purpose;

@@ -5,9 +5,13 @@ mod evidence;
 mod open;
 mod ports;
 mod required;
+mod rules;
 
 use std::fmt::Write as _;
 
+use crate::environment::ServiceTags;
+
+use super::given::Given;
 use super::matching::Matcher;
 use super::model::{Finding, Input, Observed, Severity};
 use super::observe::Presenter;
@@ -81,6 +85,12 @@ pub static CHECKS: &[Check] = &[
         "required traffic reaches a host, which refuses it"
     ),
     check!(
+        "NSG107",
+        "required-at-risk",
+        High,
+        "the rules deny required traffic that nothing has tried yet"
+    ),
+    check!(
         "NSG201",
         "open-from-internet",
         High,
@@ -103,6 +113,36 @@ pub static CHECKS: &[Check] = &[
         "undetermined-traffic",
         Info,
         "traffic that unknown addresses leave undetermined"
+    ),
+    check!(
+        "NSG205",
+        "allowed-unneeded",
+        Low,
+        "the rules allow what nothing requires, seen or not"
+    ),
+    check!(
+        "NSG301",
+        "rule-never-decides",
+        Low,
+        "earlier rules take every packet of a rule"
+    ),
+    check!(
+        "NSG302",
+        "rule-undetermined",
+        Low,
+        "a rule names addresses that are not known"
+    ),
+    check!(
+        "NSG303",
+        "rule-unused",
+        Info,
+        "a rule decided no flow of the logs"
+    ),
+    check!(
+        "NSG304",
+        "rules-differ-from-logs",
+        Medium,
+        "logs tell of other decisions than the given rules would take"
     ),
     check!(
         "NSG901",
@@ -241,6 +281,9 @@ pub(crate) struct Findings<'a> {
     pub(crate) judged: &'a [Judged<'a>],
     pub(crate) decided: &'a [Decided<'a>],
     pub(crate) read: &'a Input,
+    /// What the given rules do, where rules are given.
+    pub(crate) given: Option<&'a Given<'a>>,
+    pub(crate) tags: &'a ServiceTags,
 }
 
 impl Findings<'_> {
@@ -251,6 +294,7 @@ impl Findings<'_> {
         self.open(&mut findings);
         self.evidence(&mut findings);
         self.captures(&mut findings);
+        self.rules(&mut findings);
         findings.sort_by(|a, b| {
             let order = b
                 .severity

@@ -17,6 +17,7 @@ impl Findings<'_> {
             match decided.requirement.verdict {
                 Verdict::Blocked => findings.push(blocked(decided, "NSG101")),
                 Verdict::PartlyBlocked => findings.push(blocked(decided, "NSG102")),
+                Verdict::AtRisk => findings.push(at_risk(decided)),
                 Verdict::Unproven if decided.refused.is_some() => findings.push(refused(decided)),
                 Verdict::Unproven if !decided.requirement.advice => {
                     unproven
@@ -46,6 +47,10 @@ fn of_requirement(code: &'static str, decided: &Decided<'_>, what: &str) -> Find
         details: vec![requirement.reason.clone()],
         subnet: Some(requirement.subnet.clone()),
         rows: vec![requirement.row.clone()],
+        rules: requirement
+            .configured
+            .as_ref()
+            .map_or_else(Vec::new, |configured| configured.rules.clone()),
         ..finding(code, &identity, title)
     }
 }
@@ -76,14 +81,31 @@ fn blocked(decided: &Decided<'_>, code: &'static str) -> Finding {
     finding
 }
 
+fn at_risk(decided: &Decided<'_>) -> Finding {
+    let mut finding = of_requirement("NSG107", decided, "is denied by the rules");
+    if decided.requirement.advice {
+        finding.severity = Severity::Low;
+    }
+    finding.details.extend(consequence(decided));
+    finding.details.extend(remedy(decided));
+    finding
+}
+
 fn severity(decided: &Decided<'_>, wholly: bool) -> Severity {
     let settled = decided.bound.standing == Standing::Required;
     match (decided.requirement.advice, wholly) {
         (true, _) => Severity::Low,
         (_, true) if settled => Severity::Critical,
-        (_, false) if decided.repaired || decided.open_row => Severity::Medium,
+        (_, false) if decided.repaired || decided.open_row || is_by_rules(decided) => {
+            Severity::Medium
+        }
         _ => Severity::High,
     }
+}
+
+/// Whether the given rules make it other than what was observed.
+fn is_by_rules(decided: &Decided<'_>) -> bool {
+    decided.requirement.verdict != decided.observed
 }
 
 fn consequence(decided: &Decided<'_>) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The verdict of every purpose in every audited subnet.
 
+use super::joint;
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, listed, ports};
 use super::table::{Align, Table};
@@ -15,12 +16,21 @@ pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
     if purposes.is_empty() {
         return;
     }
-    page.heading("REQUIREMENTS", "purpose by subnet, worst first");
+    let joined = joint::has_rules(audit);
+    let remark = if joined {
+        "required x configured x observed, worst first"
+    } else {
+        "purpose by subnet, worst first"
+    };
+    page.heading("REQUIREMENTS", remark);
     let subnets = subnets(audit);
     let silent = |purpose: &&Purpose<'_>| !all && is_silent(purpose);
     let told: Vec<&Purpose<'_>> = purposes.iter().filter(|purpose| !silent(purpose)).collect();
     if !told.is_empty() {
-        if subnets.len() <= COLUMNS {
+        if joined {
+            joint::table(page, &told, subnets.len());
+            joint::legend(page);
+        } else if subnets.len() <= COLUMNS {
             grid(page, &told, &subnets);
         } else {
             list(page, &told);
@@ -67,7 +77,7 @@ fn subnets(audit: &Audit) -> Vec<&str> {
 }
 
 /// A verdict in a cell.
-fn mark(verdict: Option<Verdict>) -> Text {
+pub(super) fn mark(verdict: Option<Verdict>) -> Text {
     match verdict {
         Some(Verdict::Blocked) => Text::toned(Tone::Bad, "BLOCK"),
         Some(Verdict::PartlyBlocked) => Text::toned(Tone::Doubtful, "part"),
@@ -122,7 +132,7 @@ fn grid(page: &mut Page, purposes: &[&Purpose<'_>], subnets: &[&str]) {
 }
 
 /// The purpose; advice and conditions are marked, and explained in the legend.
-fn title(purpose: &Purpose<'_>) -> Text {
+pub(super) fn title(purpose: &Purpose<'_>) -> Text {
     let row = purpose.row();
     let mut text = Text::toned(
         match purpose.worst {

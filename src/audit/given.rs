@@ -1,0 +1,246 @@
+//! What the given rules do with each flow group: asked once a group, never once a flow.
+//!
+//! The classes are cut by every set of addresses that a rule names, so the first address of a class
+//! stands for all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::classify::{ClassId, Classes, Scope};
+use crate::environment::Environment;
+use crate::net::{Direction, PrefixSet, ProtocolSet};
+use crate::policy::ask::{Asker, Known};
+use crate::policy::decider::{Decider, Ruling};
+use crate::policy::network::{Network, Place};
+use crate::policy::rule::{Answer, Level};
+use crate::tally::{Facts, Group, Port, RuleName};
+
+use super::model::{GivenAnswer, GivenRuling, RuleLocation};
+
+/// The levels on the way of some addresses.
+struct Way {
+    direction: Direction,
+    addresses: PrefixSet,
+    levels: Vec<Level>,
+}
+
+/// The rules of a network, by the addresses that they stand before.
+pub(crate) struct Ways<'a> {
+    pub(crate) network: &'a Network<'a>,
+    ways: Vec<Way>,
+}
+
+impl<'a> Ways<'a> {
+    pub(crate) fn new(network: &'a Network<'a>, environment: &Environment) -> Self {
+        let mut ways = Vec::new();
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for subnet in &environment.subnets {
+                for Place { addresses, levels } in network.places(&subnet.prefixes, direction) {
+                    ways.push(Way {
+                        direction,
+                        addresses,
+                        levels,
+                    });
+                }
+            }
+        }
+        Self { network, ways }
+    }
+
+    fn of(&self, local: IpAddr, direction: Direction) -> Option<usize> {
+        self.ways
+            .iter()
+            .position(|way| way.direction == direction && way.addresses.contains(local))
+    }
+}
+
+/// Every set of addresses that the rules of a network tell apart.
+pub fn cuts(network: &Network<'_>, environment: &Environment) -> Vec<PrefixSet> {
+    let ways = Ways::new(network, environment);
+    let mut cuts = BTreeSet::new();
+    for way in &ways.ways {
+        cuts.insert(way.addresses.clone());
+        for rule in way.levels.iter().flat_map(|level| &level.rules) {
+            cuts.insert(rule.source.known.clone());
+            cuts.insert(rule.destination.known.clone());
+        }
+    }
+    cuts.into_iter().collect()
+}
+
+/// What the rules do with the packets of one group.
+#[derive(Debug, Clone)]
+pub(crate) struct Ruled {
+    way: usize,
+    pub(crate) ruling: Ruling,
+}
+
+/// What the given rules do with all groups.
+pub(crate) struct Given<'a> {
+    ways: &'a Ways<'a>,
+    /// Of each group, in the facts' order; `None` where the logged end is in no known subnet, or the
+    /// protocol is none that rules know.
+    pub(crate) groups: Vec<Option<Ruled>>,
+}
+
+impl<'a> Given<'a> {
+    /// Asks the rules about every group.
+    pub(crate) fn new(ways: &'a Ways<'a>, facts: &Facts) -> Self {
+        let askers: Vec<_> = ways
+            .ways
+            .iter()
+            .map(|way| Asker::new(&way.levels))
+            .collect();
+        let mut places: BTreeMap<(ClassId, Direction), Option<usize>> = BTreeMap::new();
+        let groups = facts
+            .groups
+            .iter()
+            .map(|group| {
+                let local = local(group);
+                let way = *places
+                    .entry((local, group.direction))
+                    .or_insert_with(|| way_of(ways, &facts.classes, local, group.direction));
+                let way = way?;
+                let known = known(group, &facts.classes)?;
+                Some(Ruled {
+                    way,
+                    ruling: askers[way].ask(&known),
+                })
+            })
+            .collect();
+        Self { ways, groups }
+    }
+
+    /// The rules themselves.
+    pub(crate) fn network(&self) -> &'a Network<'a> {
+        self.ways.network
+    }
+
+    /// The levels that decided.
+    pub(crate) fn levels(&self, ruled: &Ruled) -> &'a [Level] {
+        &self.ways.ways[ruled.way].levels
+    }
+
+    /// Who decides, in words.
+    pub(crate) fn words(&self, ruled: &Ruled) -> String {
+        ruled.ruling.words(self.levels(ruled))
+    }
+
+    /// As the report prints it.
+    pub(crate) fn text(&self, ruled: &Ruled) -> GivenRuling {
+        GivenRuling {
+            answer: match ruled.ruling.answer {
+                Answer::Allow => GivenAnswer::Allow,
+                Answer::Deny => GivenAnswer::Deny,
+                Answer::Undetermined => GivenAnswer::Undetermined,
+            },
+            by: self.words(ruled),
+        }
+    }
+
+    /// The rules that surely decide.
+    pub(crate) fn deciders(&self, ruled: &Ruled) -> Vec<(&'a Level, usize)> {
+        let levels = self.levels(ruled);
+        let by = ruled.ruling.by.iter();
+        by.filter_map(|by| match by.decider {
+            Decider::Rule(rule) => Some((&levels[by.level], rule)),
+            Decider::May { .. } | Decider::Nothing => None,
+        })
+        .collect()
+    }
+}
+
+/// Where rules are stated, each once.
+pub(crate) fn locations<'l>(
+    network: &Network<'_>,
+    rules: impl IntoIterator<Item = (&'l Level, usize)>,
+) -> Vec<RuleLocation> {
+    let found: BTreeSet<_> = rules
+        .into_iter()
+        .map(|(level, rule)| {
+            let name = level.rules[rule].name.clone();
+            let (file, path) = network.stated_at(level, &level.rules[rule]);
+            RuleLocation {
+                nsg: level.name.clone(),
+                rule: name,
+                file,
+                path,
+            }
+        })
+        .collect();
+    found.into_iter().collect()
+}
+
+/// Whether a rule is the one that a log names: `UserRule_x` and `DefaultRule_x` are `x`.
+pub(crate) fn is_logged(level: &Level, rule: usize, logged: &RuleName) -> bool {
+    let holder = super::names::holder(logged);
+    let same_holder = logged.acl.is_empty()
+        || level.id.eq_ignore_ascii_case(&logged.acl)
+        || level.name.eq_ignore_ascii_case(holder);
+    same_holder
+        && level.rules[rule]
+            .name
+            .eq_ignore_ascii_case(bare(&logged.rule))
+}
+
+/// The name of a rule without what logs put before it.
+pub(crate) fn bare(logged: &str) -> &str {
+    ["UserRule_", "DefaultRule_"]
+        .into_iter()
+        .find_map(|prefix| {
+            let head = logged.get(..prefix.len())?;
+            head.eq_ignore_ascii_case(prefix)
+                .then(|| &logged[prefix.len()..])
+        })
+        .unwrap_or(logged)
+}
+
+/// The class of the logged end.
+fn local(group: &Group) -> ClassId {
+    match group.direction {
+        Direction::Inbound => group.destination,
+        Direction::Outbound => group.source,
+    }
+}
+
+fn way_of(
+    ways: &Ways<'_>,
+    classes: &Classes,
+    local: ClassId,
+    direction: Direction,
+) -> Option<usize> {
+    match classes.class(local).scope {
+        Scope::Subnet(_) => ways.of(*classes.first.get(local.0 as usize)?, direction),
+        _ => None,
+    }
+}
+
+fn known(group: &Group, classes: &Classes) -> Option<Known> {
+    let protocol = ProtocolSet::of(group.protocol);
+    let first = |class: ClassId| classes.first.get(class.0 as usize).copied();
+    let (source, destination) = (first(group.source)?, first(group.destination)?);
+    let sound = !protocol.is_empty() && source.is_ipv4() == destination.is_ipv4();
+    sound.then_some(Known {
+        protocol,
+        source,
+        source_port: None,
+        destination,
+        destination_port: match group.port {
+            Port::One(port) => Some(port),
+            Port::Other => None,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_name_is_the_rules_own_behind_its_prefix() {
+        assert_eq!(bare("UserRule_AllowSql"), "AllowSql");
+        assert_eq!(bare("defaultrule_DenyAllInBound"), "DenyAllInBound");
+        assert_eq!(bare("AllowSql"), "AllowSql");
+        assert_eq!(bare("UserRule_"), "");
+    }
+}
