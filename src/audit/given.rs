@@ -171,10 +171,13 @@ pub(crate) fn locations<'l>(
     found.into_iter().collect()
 }
 
-/// Whether a rule is the one that a log names: `UserRule_x` and `DefaultRule_x` are `x`.
+/// Whether a rule is the one that a log names: `UserRule_x` and `DefaultRule_x` are `x`. Virtual
+/// network flow logs may name the holder by a GUID, which no document of rules states: then the
+/// name of the rule alone tells.
 pub(crate) fn is_logged(level: &Level, rule: usize, logged: &RuleName) -> bool {
     let holder = super::names::holder(logged);
-    let same_holder = logged.acl.is_empty()
+    let by_path = logged.acl.contains('/');
+    let same_holder = !by_path
         || level.id.eq_ignore_ascii_case(&logged.acl)
         || level.name.eq_ignore_ascii_case(holder);
     same_holder
@@ -235,6 +238,33 @@ fn known(group: &Group, classes: &Classes) -> Option<Known> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_is_the_logged_one_by_name_and_by_its_holder_where_that_is_told() {
+        use crate::policy::rule::LevelKind;
+        let mut network = crate::policy::testing::named_level("hardening");
+        (network.kind, network.name) = (LevelKind::Subnet, "NSG-APIM".to_owned());
+        network.id = "/x/networkSecurityGroups/nsg-apim".to_owned();
+        let told = |acl: &str, rule: &str| {
+            let logged = RuleName {
+                acl: acl.to_owned(),
+                rule: rule.to_owned(),
+            };
+            is_logged(&network, 0, &logged)
+        };
+        let path = "/X/NETWORKSECURITYGROUPS/NSG-APIM";
+        assert!(told(path, "UserRule_hardening"));
+        assert!(!told(path, "UserRule_other"));
+        assert!(!told(
+            "/X/NETWORKSECURITYGROUPS/NSG-ASE",
+            "UserRule_hardening"
+        ));
+        assert!(told(
+            "00000000-1234-abcd-ef00-c1c2c3c4c5c6",
+            "UserRule_hardening"
+        ));
+        assert!(told("", "hardening"));
+    }
 
     #[test]
     fn a_logged_name_is_the_rules_own_behind_its_prefix() {

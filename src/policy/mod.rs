@@ -22,4 +22,4 @@ pub mod shadow;
 pub mod unneeded;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -310,3 +310,27 @@ pub(crate) fn everything() -> Cube {
         destination_ports: PortSet::any(),
     }
 }
+
+/// A level with one rule of a name, which takes everything.
+pub(crate) fn named_level(name: &str) -> Level {
+    let any = Addresses {
+        known: PrefixSet::any(),
+        unknown: Vec::new(),
+    };
+    Level {
+        kind: LevelKind::Subnet,
+        name: String::new(),
+        id: String::new(),
+        rules: vec![Rule {
+            name: name.to_owned(),
+            priority: 100,
+            access: Decision::Deny,
+            protocols: ProtocolSet::ANY,
+            source: any.clone(),
+            source_ports: PortSet::any(),
+            destination: any,
+            destination_ports: PortSet::any(),
+            is_default: false,
+        }],
+    }
+}

@@ -213,7 +213,8 @@ impl Findings<'_> {
             let known = group.outcome.is_none()
                 && group.kind != LogKind::Capture
                 && ruled.ruling.answer != Answer::Undetermined
-                && !names::is_platform_rule(&logged);
+                && !names::is_platform_rule(&logged)
+                && !logged.rule.eq_ignore_ascii_case("unspecified");
             if !known {
                 continue;
             }
