@@ -27,8 +27,9 @@ pub fn render(audit: &Audit) -> String {
 }
 
 /// Escapes what passes. `serde_json` writes whole characters.
-struct Escaped<'a> {
-    out: &'a mut dyn Write,
+pub(super) struct Escaped<'a> {
+    /// Where it passes to.
+    pub(super) out: &'a mut dyn Write,
 }
 
 impl Write for Escaped<'_> {
