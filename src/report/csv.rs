@@ -82,7 +82,10 @@ mod tests {
     fn each_item_is_a_line_with_every_column() {
         let audit = sample::incident();
         for (table, items) in [
-            (groups as fn(&Audit, &mut dyn Write) -> _, audit.groups.len()),
+            (
+                groups as fn(&Audit, &mut dyn Write) -> _,
+                audit.groups.len(),
+            ),
             (requirements, audit.requirements.len()),
             (findings, audit.findings.len()),
         ] {
@@ -99,7 +102,11 @@ mod tests {
     fn names_that_mean_harm_are_read_back_written_out() {
         let text = written(findings, &sample::hostile());
         let mut reader = csv::Reader::from_reader(&text[..]);
-        let subnet = reader.headers().unwrap().iter().position(|name| name == "subnet");
+        let subnet = reader
+            .headers()
+            .unwrap()
+            .iter()
+            .position(|name| name == "subnet");
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(
             &record[subnet.unwrap()],

@@ -85,7 +85,10 @@ mod tests {
                     other => {
                         assert_eq!((number, other), (0, "audit"));
                         for (key, value) in object {
-                            assert_eq!(whole.as_object_mut().unwrap().remove(key), Some(value.take()));
+                            assert_eq!(
+                                whole.as_object_mut().unwrap().remove(key),
+                                Some(value.take())
+                            );
                         }
                         continue;
                     }
@@ -94,7 +97,10 @@ mod tests {
                 assert_eq!(items.remove(0), line);
             }
             let left = whole.as_object().unwrap();
-            assert!(left.values().all(|items| items.as_array().unwrap().is_empty()));
+            assert!(
+                left.values()
+                    .all(|items| items.as_array().unwrap().is_empty())
+            );
             assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
         }
     }

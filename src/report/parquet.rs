@@ -287,19 +287,27 @@ impl Buffer {
         let levels = Some(&self.levels[..]);
         match &mut self.values {
             Values::Text(values) => {
-                writer.typed::<ByteArrayType>().write_batch(values, levels, None)?;
+                writer
+                    .typed::<ByteArrayType>()
+                    .write_batch(values, levels, None)?;
                 values.clear();
             }
             Values::Wide(values) => {
-                writer.typed::<Int64Type>().write_batch(values, levels, None)?;
+                writer
+                    .typed::<Int64Type>()
+                    .write_batch(values, levels, None)?;
                 values.clear();
             }
             Values::Narrow(values) => {
-                writer.typed::<Int32Type>().write_batch(values, levels, None)?;
+                writer
+                    .typed::<Int32Type>()
+                    .write_batch(values, levels, None)?;
                 values.clear();
             }
             Values::Flag(values) => {
-                writer.typed::<BoolType>().write_batch(values, levels, None)?;
+                writer
+                    .typed::<BoolType>()
+                    .write_batch(values, levels, None)?;
                 values.clear();
             }
         }

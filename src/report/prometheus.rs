@@ -24,7 +24,10 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
 /// What was read.
 fn window(audit: &Audit, text: &mut Exposition<'_>) -> io::Result<()> {
     let (basis, input) = (&audit.basis, &audit.input);
-    text.family("nsgaudit_info", "What the audit was made by, and held against.")?;
+    text.family(
+        "nsgaudit_info",
+        "What the audit was made by, and held against.",
+    )?;
     let labels = [
         ("program", audit.program.as_str()),
         ("profile", &basis.profile),
@@ -109,7 +112,10 @@ fn requirements(audit: &Audit, text: &mut Exposition<'_>) -> io::Result<()> {
     )?;
     for requirement in &audit.requirements {
         let direction = requirement.direction.to_string();
-        for (decision, seen) in [("allow", &requirement.allowed), ("deny", &requirement.denied)] {
+        for (decision, seen) in [
+            ("allow", &requirement.allowed),
+            ("deny", &requirement.denied),
+        ] {
             let mut labels = of(requirement, &direction).to_vec();
             labels.push(("decision", decision));
             text.sample("nsgaudit_requirement_flows", &labels, seen.flows)?;
@@ -121,7 +127,10 @@ fn requirements(audit: &Audit, text: &mut Exposition<'_>) -> io::Result<()> {
     )?;
     for requirement in &audit.requirements {
         let direction = requirement.direction.to_string();
-        for (decision, seen) in [("allow", &requirement.allowed), ("deny", &requirement.denied)] {
+        for (decision, seen) in [
+            ("allow", &requirement.allowed),
+            ("deny", &requirement.denied),
+        ] {
             if let Some(time) = seconds(seen.last.as_deref()) {
                 let mut labels = of(requirement, &direction).to_vec();
                 labels.push(("decision", decision));
@@ -172,12 +181,18 @@ fn traffic(audit: &Audit, text: &mut Exposition<'_>) -> io::Result<()> {
         let bytes = group.bytes_forward.saturating_add(group.bytes_reverse);
         count.1 = count.1.saturating_add(bytes);
     }
-    text.family("nsgaudit_flows", "Flows as each observer saw them, by class of traffic.")?;
+    text.family(
+        "nsgaudit_flows",
+        "Flows as each observer saw them, by class of traffic.",
+    )?;
     for ((class, decision), (flows, _)) in &counts {
         let labels = [("class", *class), ("decision", *decision)];
         text.sample("nsgaudit_flows", &labels, flows)?;
     }
-    text.family("nsgaudit_flow_bytes", "Bytes both ways, by class of traffic.")?;
+    text.family(
+        "nsgaudit_flow_bytes",
+        "Bytes both ways, by class of traffic.",
+    )?;
     for ((class, decision), (_, bytes)) in &counts {
         let labels = [("class", *class), ("decision", *decision)];
         text.sample("nsgaudit_flow_bytes", &labels, bytes)?;

@@ -232,10 +232,20 @@ pub(super) static FINDINGS: [Column<Finding>; 12] = [
         evidence.map_or(Cell::None, |seen| Cell::Number(seen.flows))
     }),
     column("first", Kind::Time, |finding| {
-        time(finding.evidence.as_ref().and_then(|seen| seen.first.as_ref()))
+        time(
+            finding
+                .evidence
+                .as_ref()
+                .and_then(|seen| seen.first.as_ref()),
+        )
     }),
     column("last", Kind::Time, |finding| {
-        time(finding.evidence.as_ref().and_then(|seen| seen.last.as_ref()))
+        time(
+            finding
+                .evidence
+                .as_ref()
+                .and_then(|seen| seen.last.as_ref()),
+        )
     }),
     column("rules", Kind::Text, |finding| {
         match finding.evidence.as_ref() {
