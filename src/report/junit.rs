@@ -173,7 +173,7 @@ impl Case {
             Outcome::Passed if text.is_empty() => return out.write_all(b"/>\n"),
             Outcome::Passed => writeln!(out, ">\n      <system-out>{text}</system-out>")?,
             Outcome::Skipped { message } => {
-                writeln!(out, ">\n      <skipped message=\"{}\"/>", xml(message))?;
+                writeln!(out, ">\n      <skipped>{}</skipped>", xml(message))?;
             }
             Outcome::Failed { kind, message } => writeln!(
                 out,

@@ -113,15 +113,15 @@ fn requirements(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             .denied
             .first
             .as_deref()
-            .map_or(String::new(), code);
+            .map_or(String::new(), code_cell);
         writeln!(
             out,
             "| {}{advice} | {} | {} | {} {} | {since} | {} |",
             requirement.verdict.name(),
-            cell(&requirement.purpose),
-            code(&requirement.subnet),
+            purpose(&requirement.purpose),
+            code_cell(&requirement.subnet),
             requirement.direction,
-            code(&requirement.ports),
+            code_cell(&requirement.ports),
             rule(requirement)
         )?;
     }
@@ -133,13 +133,22 @@ fn rule(requirement: &Requirement) -> String {
     if let Some(rule) = requirement.denied.rules.first() {
         return match rule.outcome {
             Some(outcome) => format!("packets: {}", outcome.name()),
-            None => format!("{} of {}", code(&rule.rule), code(&rule.nsg)),
+            None => format!("{} of {}", code_cell(&rule.rule), code_cell(&rule.nsg)),
         };
     }
     let configured = requirement.configured.as_ref();
     match configured.and_then(|configured| configured.rules.first()) {
-        Some(rule) => format!("{} of {}", code(&rule.rule), code(&rule.nsg)),
+        Some(rule) => format!("{} of {}", code_cell(&rule.rule), code_cell(&rule.nsg)),
         None => String::new(),
+    }
+}
+
+/// A purpose in a cell: a user's own profile may call it anything.
+fn purpose(text: &str) -> String {
+    if text.contains('|') || text.split(' ').any(linked) {
+        code_cell(text)
+    } else {
+        plain(text)
     }
 }
 
@@ -217,16 +226,23 @@ fn evidence(seen: &Observed, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Text as a code span, which every renderer shows as it is, in tables too.
-///
-/// A backslash right before a bar is written `\x5c`: renderers of tables do not agree on those two.
+/// Text as a code span, which every renderer shows as it is; not for tables.
 fn code(text: &str) -> String {
+    span(&escape::terminal(text))
+}
+
+/// Text as a code span in a table, where bars are escaped even in code.
+///
+/// A backslash right before a bar is written `\x5c`: renderers do not agree on those two.
+fn code_cell(text: &str) -> String {
+    let text = escape::terminal(text);
+    span(&text.replace("\\|", "\\x5c|").replace('|', "\\|"))
+}
+
+fn span(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }
-    let text = escape::terminal(text)
-        .replace("\\|", "\\x5c|")
-        .replace('|', "\\|");
     let longest = text
         .split(|letter| letter != '`')
         .map(str::len)
@@ -241,6 +257,8 @@ fn code(text: &str) -> String {
 
 /// A sentence, whose `quoted` parts are set as code.
 fn sentence(text: &str) -> String {
+    // Four blanks in front would make it code.
+    let text = text.trim_start();
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {
         return plain(text);
@@ -259,12 +277,7 @@ fn sentence(text: &str) -> String {
     written.concat()
 }
 
-/// A sentence in a cell of a table.
-fn cell(text: &str) -> String {
-    plain(text)
-}
-
-/// Words with every mark escaped.
+/// Words with every mark escaped that may mean something where it stands.
 fn plain(text: &str) -> String {
     let text = escape::terminal(text);
     let mut out = String::with_capacity(text.len() + 16);
@@ -272,16 +285,19 @@ fn plain(text: &str) -> String {
         if index > 0 {
             out.push(' ');
         }
-        if !linked(word) {
-            for letter in word.chars() {
-                // Full stops and commas mean nothing; all others may.
-                if letter.is_ascii_punctuation() && !matches!(letter, '.' | ',' | ';' | '\'') {
-                    out.push('\\');
-                }
-                out.push(letter);
-            }
-        } else {
+        if linked(word) {
             out.push_str(&code(word));
+            continue;
+        }
+        // A list's number, or what could underline or begin a list.
+        let leads =
+            word.starts_with(|first: char| first.is_ascii_digit() || "-+=:~".contains(first));
+        for letter in word.chars() {
+            let marks = "\\`*_{}[]<>#!|~&$^".contains(letter);
+            if marks || leads && letter.is_ascii_punctuation() {
+                out.push('\\');
+            }
+            out.push(letter);
         }
     }
     out
@@ -309,26 +325,28 @@ mod tests {
             ("plain", "`plain`"),
             ("a`b", "``a`b``"),
             ("`a``", "``` `a`` ```"),
-            ("a|b\\|c", "`a\\|b\\x5c\\|c`"),
             ("a\nb\u{1b}", "`a\\nb\\x1b`"),
             (" a", "`  a `"),
             ("", ""),
         ] {
             assert_eq!(code(name), span);
         }
+        assert_eq!(code("a|b\\|c"), "`a|b\\|c`");
+        assert_eq!(code_cell("a|b\\|c"), "`a\\|b\\x5c\\|c`");
     }
 
     #[test]
     fn sentences_keep_their_words_and_lose_their_marks() {
         assert_eq!(
             sentence("`purpose` is *blocked* in <b>x</b> [y](z)"),
-            "`purpose` is \\*blocked\\* in \\<b\\>x\\<\\/b\\> \\[y\\]\\(z\\)"
+            "`purpose` is \\*blocked\\* in \\<b\\>x\\</b\\> \\[y\\](z)"
         );
         assert_eq!(
             sentence("ask @ops at www.example.com or #12"),
             "ask `@ops` at `www.example.com` or `#12`"
         );
         assert_eq!(sentence("odd ` one"), "odd \\` one");
+        assert_eq!(sentence("    1. x --- :y:"), "1\\. x \\-\\-\\- \\:y\\:");
     }
 
     #[test]
