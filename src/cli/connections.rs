@@ -79,12 +79,9 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
         *read.borrow_mut() = Some(result);
         failed.or(stopped).map_or(Ok(()), Err)
     })
-    .or_else(|error| match read.take() {
-        Some(Err(stopped)) => Err(stopped),
-        other => {
-            *read.borrow_mut() = other;
-            Err(error)
-        }
+    .map_err(|error| match read.take() {
+        Some(Err(stopped)) => stopped,
+        _ => error,
     })?;
     match read.take() {
         Some(read) => Ok(told(&read?.faults, &|file| logs.plan.display(file))),

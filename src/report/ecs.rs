@@ -18,11 +18,11 @@ use crate::net::{Decision, Direction, Protocol, Timestamp};
 pub const VERSION: &str = "9.4.0";
 
 #[derive(Serialize)]
-struct Event<'a> {
+struct Document<'a> {
     #[serde(rename = "@timestamp")]
     timestamp: String,
     ecs: Ecs,
-    event: Kind,
+    event: What,
     source: End,
     destination: End,
     network: Network,
@@ -40,7 +40,7 @@ struct Ecs {
 }
 
 #[derive(Serialize)]
-struct Kind {
+struct What {
     kind: &'static str,
     category: [&'static str; 1],
     r#type: Vec<&'static str>,
@@ -164,10 +164,10 @@ pub fn write_flow(
     };
     let source_port = (!aggregated).then_some(tuple.source_port);
     let protocol = Protocol(tuple.protocol);
-    let event = Event {
+    let document = Document {
         timestamp: Timestamp(tuple.time).to_string(),
         ecs: Ecs { version: VERSION },
-        event: Kind {
+        event: What {
             kind: "event",
             category: ["network"],
             r#type: types,
@@ -233,7 +233,7 @@ pub fn write_flow(
             },
         },
     };
-    object(out, &event)
+    object(out, &document)
 }
 
 /// `00224812AB34` as the schema wants it: `00-22-48-12-AB-34`.
