@@ -16,6 +16,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nsgaudit::audit::{
+    Audit, Basis, CoverageText, Finding, Input, Reconciled, RuleLocation, SCHEMA_VERSION, Severity,
+};
+use nsgaudit::report::sarif::{self, Baseline, BaselineState};
 use serde_json::{Value, json};
 use support::blob::{APIM, CONFIG, Flow, Format, OUTSIDE, Record, START, blob};
 use support::{Bench, finish};
@@ -527,6 +531,120 @@ fn sarif_tells_every_finding_and_the_names_as_they_were() {
         let file = sample["file"].as_str().unwrap();
         assert!(files.iter().any(|seen| seen == file), "{file:?}: {files:?}");
     }
+}
+
+/// A finding about two rules: one that a document states, one that is a default.
+fn about_rules(fingerprint: &str) -> Finding {
+    let rule = |name: &str, file: &str, path: &str| RuleLocation {
+        nsg: "nsg-ise".to_owned(),
+        rule: name.to_owned(),
+        file: file.to_owned(),
+        path: path.to_owned(),
+    };
+    Finding {
+        code: "NSG101".to_owned(),
+        check: "required-blocked".to_owned(),
+        severity: Severity::Critical,
+        fingerprint: fingerprint.to_owned(),
+        title: "outbound 5672 is blocked".to_owned(),
+        details: vec!["Allow it before the rule.".to_owned()],
+        subnet: Some("apim".to_owned()),
+        rows: vec!["ise/event-hub-log".to_owned()],
+        evidence: None,
+        contrast: None,
+        rules: HOSTILE
+            .iter()
+            .map(|name| rule(name, &format!("rules/{name}.json"), "$[0].securityRules[3]"))
+            .chain([rule("DenyAllOutBound", "", "")])
+            .collect(),
+    }
+}
+
+/// An audit that read nothing and has one finding.
+fn of_rules() -> Audit {
+    let none = Reconciled {
+        read: 0,
+        counted: 0,
+        duplicate: 0,
+        filtered: 0,
+        faulty: 0,
+    };
+    Audit {
+        schema: SCHEMA_VERSION.to_owned(),
+        program: "nsgaudit 0.1.0".to_owned(),
+        basis: Basis {
+            profile: "ise".to_owned(),
+            title: String::new(),
+            edition: String::new(),
+            service_tags: Vec::new(),
+            environment: "assumed".to_owned(),
+            subnets: Vec::new(),
+        },
+        assumptions: Vec::new(),
+        input: Input {
+            first: None,
+            last: None,
+            files: 0,
+            flow_files: 0,
+            bytes: 0,
+            records: none,
+            tuples: none,
+            faults: Vec::new(),
+            coverage: CoverageText {
+                interfaces: 0,
+                hours: 0,
+                covered: 0,
+                possible: 0,
+                per_mille: 0,
+            },
+            coarsening: 0,
+            duplicates_kept: false,
+            captures: None,
+        },
+        requirements: Vec::new(),
+        findings: vec![about_rules("here")],
+        matrix: Vec::new(),
+        groups: Vec::new(),
+    }
+}
+
+#[test]
+fn sarif_names_the_documents_that_state_rules_and_how_findings_stand_to_a_baseline() {
+    let bench = Bench::new();
+    let baseline = Baseline {
+        states: [("here".to_owned(), BaselineState::Unchanged)].into(),
+        accepted: [("here".to_owned(), "known".to_owned())].into(),
+        absent: vec![about_rules("gone")],
+    };
+    let mut bytes = Vec::new();
+    sarif::write(&of_rules(), Some(&baseline), &mut bytes).unwrap();
+    let file = bench.write("rules.sarif", bytes);
+    let file = file.to_str().unwrap();
+    let log = multitool("validate", file, &bench.path("validated.sarif"));
+    let faults = texts(
+        log["runs"][0]["results"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|result| &result["ruleId"]),
+    );
+    assert_eq!(faults, BTreeSet::from(["SARIF2005".to_owned()]), "{log}");
+    let log = multitool("rewrite", file, &bench.path("read.sarif"));
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let states: Vec<&Value> = results
+        .iter()
+        .map(|result| &result["baselineState"])
+        .collect();
+    assert_eq!(states, ["unchanged", "absent"]);
+    assert_eq!(results[0]["suppressions"][0]["justification"], "known");
+    let places = results[0]["locations"].as_array().unwrap();
+    let files: BTreeSet<String> = places
+        .iter()
+        .filter_map(|place| place["physicalLocation"]["artifactLocation"]["uri"].as_str())
+        .map(unescaped)
+        .collect();
+    assert_names(&files, |name| format!("rules/{name}.json"));
+    assert_eq!(places.len(), HOSTILE.len() + 1);
 }
 
 /// A URI's text with `%XX` as the bytes that they stand for.

@@ -55,8 +55,10 @@ fn line<T: Serialize>(out: &mut dyn Write, r#type: &'static str, item: &T) -> io
 
 /// Writes one value as a line of JSON, with what a terminal would obey as `\uXXXX`.
 pub(super) fn object(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut Escaped { out }, value)?;
-    out.write_all(b"\n")
+    // As one piece: the many small ones of a line would each go through the output on its own.
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    Escaped { out }.write_all(&line)
 }
 
 #[cfg(test)]

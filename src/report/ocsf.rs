@@ -5,20 +5,19 @@
 //! Activities (4001). A requirement that has a finding of its own is told by that finding alone. Times
 //! are those of the flows, never of a clock: 0 where nothing was seen.
 
+mod network;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::community::community_id;
-use super::ecs::subscription;
 use super::jsonl::object;
 use crate::audit::checks::severity_word;
-use crate::audit::{
-    Audit, Finding, Observed, Requirement, RuleLocation, Severity, TrafficGroup, Verdict,
-};
-use crate::flowlog::batch::{FlowState, LogKind, RecordBatch, Tuple};
-use crate::net::{Decision, Direction, Outcome, Protocol, Timestamp};
+use crate::audit::{Audit, Finding, Observed, Requirement, RuleLocation, Severity, Verdict};
+use crate::net::Timestamp;
+
+pub use network::write_flow;
 
 /// Version of the schema.
 pub const VERSION: &str = "1.8.0";
@@ -34,10 +33,7 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             object(out, &of_requirement(audit, requirement))?;
         }
     }
-    for group in &audit.groups {
-        object(out, &of_group(audit, group))?;
-    }
-    Ok(())
+    network::write_groups(audit, out)
 }
 
 /// Subnet and row of the requirements that have a finding of their own.
@@ -50,55 +46,31 @@ fn told(findings: &[Finding]) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// A class's number and name, and its category's.
-struct Class {
-    uid: u32,
-    name: &'static str,
-    category: u32,
-    category_name: &'static str,
-}
-
-const COMPLIANCE: Class = Class {
-    uid: 2003,
-    name: "Compliance Finding",
-    category: 2,
-    category_name: "Findings",
-};
-
-const NETWORK: Class = Class {
-    uid: 4001,
-    name: "Network Activity",
-    category: 4,
-    category_name: "Network Activity",
-};
-
-/// The fields that every event has.
-fn event(class: &Class, activity: (u32, &str), severity: (u32, &str), time: i64) -> Value {
+/// The fields that every Compliance Finding has: a new one each.
+fn event(severity: (u32, &str), time: i64) -> Value {
     json!({
-        "class_uid": class.uid,
-        "class_name": class.name,
-        "category_uid": class.category,
-        "category_name": class.category_name,
-        "activity_id": activity.0,
-        "activity_name": activity.1,
-        "type_uid": class.uid * 100 + activity.0,
-        "type_name": format!("{}: {}", class.name, activity.1),
+        "class_uid": 2003,
+        "class_name": "Compliance Finding",
+        "category_uid": 2,
+        "category_name": "Findings",
+        "activity_id": 1,
+        "activity_name": "Create",
+        "type_uid": 200_301,
+        "type_name": "Compliance Finding: Create",
         "severity_id": severity.0,
         "severity": severity.1,
         "time": time,
+        "status_id": 1,
+        "status": "New",
     })
 }
 
-fn metadata(version: &str, profiles: &[&str], log: &str) -> Value {
-    let mut metadata = json!({
+fn metadata(version: &str) -> Value {
+    json!({
         "version": VERSION,
         "product": { "name": "nsgaudit", "vendor_name": "nsgaudit", "version": version },
-        "log_name": log,
-    });
-    if !profiles.is_empty() {
-        metadata["profiles"] = json!(profiles);
-    }
-    metadata
+        "log_name": "nsgaudit",
+    })
 }
 
 /// The version in `nsgaudit 1.2.3`.
@@ -131,14 +103,12 @@ fn of_finding(audit: &Audit, finding: &Finding) -> Value {
     let time = seen.and_then(|seen| millis(seen.last.as_deref()));
     let time = time.or_else(|| millis(audit.input.last.as_deref()));
     let level = severity(finding.severity);
-    let mut event = event(&COMPLIANCE, (1, "Create"), level, time.unwrap_or(0));
-    event["metadata"] = metadata(version(audit), &[], "nsgaudit");
+    let mut event = event(level, time.unwrap_or(0));
+    event["metadata"] = metadata(version(audit));
     event["message"] = json!(finding.title);
     // What cannot be decided for want of evidence is a warning, not a failure.
     let failed = finding.severity > Severity::Info;
     let result = if failed { (3, "Fail") } else { (2, "Warning") };
-    event["status_id"] = json!(1);
-    event["status"] = json!("New");
     event["compliance"] = json!({
         "standards": [audit.basis.profile],
         "requirements": finding.rows,
@@ -184,22 +154,15 @@ fn of_requirement(audit: &Audit, requirement: &Requirement) -> Value {
         _ => Severity::Info,
     };
     let time = millis(seen.last.as_deref()).or_else(|| millis(audit.input.last.as_deref()));
-    let mut event = event(
-        &COMPLIANCE,
-        (1, "Create"),
-        severity(level),
-        time.unwrap_or(0),
-    );
+    let mut event = event(severity(level), time.unwrap_or(0));
     let result = status(requirement.verdict);
     let uid = format!(
         "{}@{}/{}",
         requirement.row, requirement.subnet, requirement.direction
     );
     let title = format!("{}: {}", requirement.purpose, requirement.verdict.name());
-    event["metadata"] = metadata(version(audit), &[], "nsgaudit");
+    event["metadata"] = metadata(version(audit));
     event["message"] = json!(requirement.reason);
-    event["status_id"] = json!(1);
-    event["status"] = json!("New");
     event["compliance"] = json!({
         "standards": [audit.basis.profile],
         "requirements": [requirement.row],
@@ -283,184 +246,6 @@ fn add_evidence(event: &mut Value, seen: Option<&Observed>) {
     if !evidences.is_empty() {
         event["evidences"] = json!(evidences);
     }
-}
-
-/// What a network activity is, its action and disposition, of what was decided or captured.
-struct Activity {
-    id: (u32, &'static str),
-    action: (u32, &'static str),
-    disposition: (u32, &'static str),
-}
-
-impl Activity {
-    fn of_decision(decision: Decision, allowed: (u32, &'static str)) -> Self {
-        match decision {
-            Decision::Allow => Self {
-                id: allowed,
-                action: (1, "Allowed"),
-                disposition: (1, "Allowed"),
-            },
-            Decision::Deny => Self {
-                id: (4, "Fail"),
-                action: (2, "Denied"),
-                disposition: (2, "Blocked"),
-            },
-        }
-    }
-
-    /// Of packets nobody's decision is known: they are observed.
-    fn of_outcome(outcome: Outcome) -> Self {
-        Self {
-            id: match outcome {
-                Outcome::Answered | Outcome::Midstream | Outcome::OneSided => (6, "Traffic"),
-                Outcome::Reset => (3, "Reset"),
-                Outcome::Refused => (5, "Refuse"),
-                Outcome::Prohibited | Outcome::Unreachable | Outcome::Unanswered => (4, "Fail"),
-            },
-            action: (3, "Observed"),
-            disposition: (17, "Logged"),
-        }
-    }
-}
-
-/// The fields that a group and a flow share.
-fn activity(activity: &Activity, time: i64, version: &str, account: Option<&str>) -> Value {
-    let mut event = event(&NETWORK, activity.id, (1, "Informational"), time);
-    event["metadata"] = metadata(version, &["cloud", "security_control"], "azure-flow-log");
-    event["cloud"] = json!({ "provider": "Azure" });
-    if let Some(account) = account {
-        event["cloud"]["account"] =
-            json!({ "uid": account, "type": "Azure Subscription", "type_id": 13 });
-    }
-    event["action_id"] = json!(activity.action.0);
-    event["action"] = json!(activity.action.1);
-    event["disposition_id"] = json!(activity.disposition.0);
-    event["disposition"] = json!(activity.disposition.1);
-    event
-}
-
-fn of_group(audit: &Audit, group: &TrafficGroup) -> Value {
-    let kind = group.outcome.map_or_else(
-        || Activity::of_decision(group.decision, (6, "Traffic")),
-        Activity::of_outcome,
-    );
-    let last = millis(Some(&group.last)).unwrap_or(0);
-    let mut event = activity(&kind, last, version(audit), None);
-    event["start_time"] = json!(millis(Some(&group.first)).unwrap_or(0));
-    event["end_time"] = json!(last);
-    event["count"] = json!(i32::try_from(group.flows).unwrap_or(i32::MAX));
-    event["src_endpoint"] = json!({ "name": group.source });
-    event["dst_endpoint"] = json!({ "name": group.destination });
-    if let Some(port) = group.port {
-        event["dst_endpoint"]["port"] = json!(port);
-    }
-    event["connection_info"] = connection(group.direction, &group.protocol);
-    event["traffic"] = json!({
-        "bytes_out": group.bytes_forward,
-        "bytes_in": group.bytes_reverse,
-        "bytes": group.bytes_forward.saturating_add(group.bytes_reverse),
-    });
-    if !group.rule.is_empty() {
-        event["firewall_rule"] = json!({ "name": group.rule });
-    }
-    if !group.nsg.is_empty() {
-        event["policy"] = json!({ "name": group.nsg });
-    }
-    event["unmapped"] = json!({
-        "log": group.log,
-        "class": group.class,
-        "rows": group.rows,
-        "flows": group.flows,
-        "tuples": group.tuples,
-    });
-    event
-}
-
-fn connection(direction: Direction, protocol: &str) -> Value {
-    let (id, name) = match direction {
-        Direction::Inbound => (1, "Inbound"),
-        Direction::Outbound => (2, "Outbound"),
-    };
-    json!({ "direction_id": id, "direction": name, "protocol_name": protocol })
-}
-
-/// Writes one tuple of a batch as a Network Activity. `path` names the file that the batch is from.
-pub fn write_flow(
-    out: &mut dyn Write,
-    batch: &RecordBatch,
-    tuple: &Tuple,
-    path: &str,
-) -> io::Result<()> {
-    let (bits, kind) = (tuple.bits, tuple.bits.kind());
-    let aggregated = kind == LogKind::TrafficAnalytics;
-    let (source, destination) = batch.addresses(tuple);
-    let (packets, bytes) = batch.counters(tuple);
-    let group = batch.groups.get(usize::from(tuple.group));
-    let (rule, acl) = group.map_or(("", ""), |group| (&group.rule, &group.acl));
-    let id = match bits.state() {
-        FlowState::Begin => (1, "Open"),
-        FlowState::End => (2, "Close"),
-        FlowState::None | FlowState::Continue => (6, "Traffic"),
-    };
-    let account = subscription(acl).or_else(|| subscription(&batch.target));
-    let mut event = activity(
-        &Activity::of_decision(bits.decision(), id),
-        tuple.time,
-        env!("CARGO_PKG_VERSION"),
-        account,
-    );
-    let last = batch.wide.get(tuple.source as usize);
-    if let Some(wide) = last.filter(|_| aggregated && bits.is_wide()) {
-        event["start_time"] = json!(tuple.time);
-        event["end_time"] = json!(wide.last);
-    }
-    event["src_endpoint"] = json!({ "ip": source });
-    event["dst_endpoint"] = json!({ "ip": destination, "port": tuple.destination_port });
-    let protocol = Protocol(tuple.protocol).to_string();
-    event["connection_info"] = connection(bits.direction(), &protocol);
-    event["connection_info"]["protocol_num"] = json!(tuple.protocol);
-    event["connection_info"]["protocol_ver_id"] = json!(if source.is_ipv4() { 4 } else { 6 });
-    if !aggregated {
-        event["src_endpoint"]["port"] = json!(tuple.source_port);
-        let ends = (
-            (source, tuple.source_port),
-            (destination, tuple.destination_port),
-        );
-        if let Some(id) = community_id(tuple.protocol, ends.0, ends.1) {
-            event["connection_info"]["community_uid"] = json!(id);
-        }
-    }
-    if let Some(mac) = group.and_then(|group| group.mac) {
-        let own = match bits.direction() {
-            Direction::Inbound => "dst_endpoint",
-            Direction::Outbound => "src_endpoint",
-        };
-        event[own]["interface_uid"] = json!(mac.to_string());
-    }
-    if kind != LogKind::NsgV1 {
-        event["traffic"] = json!({
-            "packets_out": packets[0],
-            "packets_in": packets[1],
-            "packets": packets[0].saturating_add(packets[1]),
-            "bytes_out": bytes[0],
-            "bytes_in": bytes[1],
-            "bytes": bytes[0].saturating_add(bytes[1]),
-        });
-    }
-    if !rule.is_empty() {
-        event["firewall_rule"] = json!({ "name": rule });
-    }
-    if !acl.is_empty() {
-        event["policy"] = json!({ "uid": acl });
-    }
-    event["unmapped"] = json!({
-        "log": kind,
-        "target": batch.target,
-        "file": path,
-        "offset": batch.offset,
-        "flows": batch.flows(tuple),
-    });
-    object(out, &event)
 }
 
 /// Milliseconds since the epoch, where the text is a time.

@@ -42,16 +42,46 @@ impl BaselineState {
     }
 }
 
-/// What a baseline says of findings, by fingerprint.
-pub type Baseline = BTreeMap<String, BaselineState>;
+/// What a baseline says of findings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Baseline {
+    /// How findings stand to it, by fingerprint. One that is not named is new.
+    pub states: BTreeMap<String, BaselineState>,
+    /// Why findings are accepted, by fingerprint: reason, owner, expiry, in words.
+    pub accepted: BTreeMap<String, String>,
+    /// Findings that it has and the audit has not: told as absent.
+    pub absent: Vec<Finding>,
+}
 
-/// Writes the findings. With a baseline, each says how it stands to it; one that it does not name is
-/// new.
+impl Baseline {
+    /// Adds to a result how its finding stands to the baseline.
+    fn mark(&self, result: &mut Value, finding: &Finding, state: Option<BaselineState>) {
+        let state = state.or_else(|| self.states.get(&finding.fingerprint).copied());
+        result["baselineState"] = json!(state.unwrap_or(BaselineState::New).word());
+        if let Some(why) = self.accepted.get(&finding.fingerprint) {
+            result["suppressions"] = json!([{
+                "kind": "external",
+                "status": "accepted",
+                "justification": why,
+            }]);
+        }
+    }
+}
+
+/// Writes the findings. With a baseline, each says how it stands to it.
 pub fn write(audit: &Audit, baseline: Option<&Baseline>, out: &mut dyn Write) -> io::Result<()> {
-    let results: Vec<Value> = audit
-        .findings
-        .iter()
-        .map(|finding| result(finding, baseline))
+    let here = audit.findings.iter().map(|finding| (finding, None));
+    let gone = baseline.iter().flat_map(|baseline| &baseline.absent);
+    let gone = gone.map(|finding| (finding, Some(BaselineState::Absent)));
+    let results: Vec<Value> = here
+        .chain(gone)
+        .map(|(finding, state)| {
+            let mut result = result(finding);
+            if let Some(baseline) = baseline {
+                baseline.mark(&mut result, finding, state);
+            }
+            result
+        })
         .collect();
     let notes: Vec<Value> = audit.input.faults.iter().map(|fault| {
         let samples = fault.samples.iter().map(|sample| file(&sample.file, Some(sample.offset)));
@@ -113,7 +143,7 @@ fn rule(check: &Check) -> Value {
     })
 }
 
-fn result(finding: &Finding, baseline: Option<&Baseline>) -> Value {
+fn result(finding: &Finding) -> Value {
     let index = CHECKS.iter().position(|check| check.code == finding.code);
     let mut text = finding.title.clone();
     text.push('.');
@@ -145,11 +175,6 @@ fn result(finding: &Finding, baseline: Option<&Baseline>) -> Value {
     });
     if let Some(index) = index {
         result["ruleIndex"] = json!(index);
-    }
-    if let Some(baseline) = baseline {
-        let state = baseline.get(&finding.fingerprint);
-        let state = state.copied().unwrap_or(BaselineState::New);
-        result["baselineState"] = json!(state.word());
     }
     result
 }
@@ -315,14 +340,20 @@ mod tests {
     fn a_baseline_says_how_each_finding_stands_to_it() {
         let audit = sample::incident();
         let first = audit.findings[0].fingerprint.clone();
-        let baseline = Baseline::from([(first, BaselineState::Unchanged)]);
+        let mut gone = audit.findings[0].clone();
+        gone.fingerprint = "gone".to_owned();
+        let baseline = Baseline {
+            states: BTreeMap::from([(first.clone(), BaselineState::Unchanged)]),
+            accepted: BTreeMap::from([(first, "known; ops; until 2026-06-30".to_owned())]),
+            absent: vec![gone],
+        };
         let log = parsed(&audit, Some(&baseline));
         let results = log["runs"][0]["results"].as_array().unwrap();
         let states: Vec<&str> = results
             .iter()
             .map(|result| result["baselineState"].as_str().unwrap())
             .collect();
-        let expected: Vec<&str> = audit
+        let mut expected: Vec<&str> = audit
             .findings
             .iter()
             .map(|finding| {
@@ -333,7 +364,12 @@ mod tests {
                 }
             })
             .collect();
+        expected.push("absent");
         assert_eq!(states, expected);
+        assert_eq!(
+            results[0]["suppressions"][0]["justification"],
+            "known; ops; until 2026-06-30"
+        );
         assert!(
             parsed(&audit, None)["runs"][0]["results"][0]
                 .get("baselineState")
