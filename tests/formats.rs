@@ -617,7 +617,9 @@ fn sarif_names_the_documents_that_state_rules_and_how_findings_stand_to_a_baseli
         absent: vec![about_rules("gone")],
     };
     let mut bytes = Vec::new();
-    sarif::write(&of_rules(), Some(&baseline), &mut bytes).unwrap();
+    let line =
+        |rule: &RuleLocation| sarif::line_of("[{\n\"securityRules\": [1,\n2,3,\n4]}]", &rule.path);
+    sarif::write(&of_rules(), Some(&baseline), &line, &mut bytes).unwrap();
     let file = bench.write("rules.sarif", bytes);
     let file = file.to_str().unwrap();
     let log = multitool("validate", file, &bench.path("validated.sarif"));
@@ -645,6 +647,7 @@ fn sarif_names_the_documents_that_state_rules_and_how_findings_stand_to_a_baseli
         .collect();
     assert_names(&files, |name| format!("rules/{name}.json"));
     assert_eq!(places.len(), HOSTILE.len() + 1);
+    assert_eq!(places[0]["physicalLocation"]["region"]["startLine"], 4);
 }
 
 /// A URI's text with `%XX` as the bytes that they stand for.

@@ -1,11 +1,14 @@
 //! The reports of one audit: the main one, and those of `--report`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use super::args::{AuditArgs, Format};
 use super::{colours, output, tell_error};
-use crate::audit::Audit;
+use crate::audit::{Audit, RuleLocation};
 use crate::error::{Error, Result};
 use crate::report;
 use crate::report::text::TextOptions;
@@ -76,10 +79,32 @@ fn one(audit: &Audit, args: &AuditArgs, format: Format, target: Option<&Path>) -
         Format::CsvFindings => report::csv::findings,
         Format::Markdown => report::markdown::write,
         Format::Junit => report::junit::write,
-        Format::Sarif => |audit, to| report::sarif::write(audit, None, to),
+        Format::Sarif => |audit, to| {
+            let documents = Documents::default();
+            report::sarif::write(audit, None, &|rule| documents.line(rule), to)
+        },
         Format::Ocsf => report::ocsf::write,
         Format::Parquet => report::parquet::groups,
         Format::Prometheus => report::prometheus::write,
     };
     output::stream(target, &|to| writer(audit, to))
+}
+
+/// Largest document of rules that is read again for its lines, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// The documents that state rules, read again to tell lines; none where that is not possible now.
+#[derive(Default)]
+struct Documents(RefCell<BTreeMap<String, Option<String>>>);
+
+impl Documents {
+    fn line(&self, rule: &RuleLocation) -> Option<u64> {
+        let mut known = self.0.borrow_mut();
+        let text = known.entry(rule.file.clone()).or_insert_with(|| {
+            let size = fs::metadata(&rule.file).ok()?;
+            let readable = size.is_file() && size.len() <= LARGEST;
+            readable.then(|| fs::read_to_string(&rule.file).ok())?
+        });
+        report::sarif::line_of(text.as_deref()?, &rule.path)
+    }
 }

@@ -4,6 +4,8 @@
 //! named; else the NSG's rule or the subnet as a logical location. Evidence stands in related
 //! locations: the log file, with the byte offset of the tuple in its decompressed text.
 
+mod line;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 use super::json::Escaped;
 use crate::audit::checks::{CHECKS, Check, severity_word};
 use crate::audit::{Audit, Finding, RuleLocation, SampleText, Severity};
+
+pub use line::line_of;
 
 /// The schema, as the standard names it.
 const SCHEMA: &str =
@@ -68,15 +72,23 @@ impl Baseline {
     }
 }
 
+/// The line of the document where a rule is stated, where that can be told: see [`line_of`].
+pub type LineOf<'a> = dyn Fn(&RuleLocation) -> Option<u64> + 'a;
+
 /// Writes the findings. With a baseline, each says how it stands to it.
-pub fn write(audit: &Audit, baseline: Option<&Baseline>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    audit: &Audit,
+    baseline: Option<&Baseline>,
+    line: &LineOf<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let here = audit.findings.iter().map(|finding| (finding, None));
     let gone = baseline.iter().flat_map(|baseline| &baseline.absent);
     let gone = gone.map(|finding| (finding, Some(BaselineState::Absent)));
     let results: Vec<Value> = here
         .chain(gone)
         .map(|(finding, state)| {
-            let mut result = result(finding);
+            let mut result = result(finding, line);
             if let Some(baseline) = baseline {
                 baseline.mark(&mut result, finding, state);
             }
@@ -143,7 +155,7 @@ fn rule(check: &Check) -> Value {
     })
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &Finding, line: &LineOf<'_>) -> Value {
     let index = CHECKS.iter().position(|check| check.code == finding.code);
     let mut text = finding.title.clone();
     text.push('.');
@@ -160,7 +172,7 @@ fn result(finding: &Finding) -> Value {
         "ruleId": finding.code,
         "level": level(finding.severity),
         "message": { "text": message(&text) },
-        "locations": places(finding),
+        "locations": places(finding, line),
         "relatedLocations": related,
         "partialFingerprints": { "nsgauditFinding/v1": finding.fingerprint },
         "properties": {
@@ -180,9 +192,10 @@ fn result(finding: &Finding) -> Value {
 }
 
 /// Where it is: where rules are stated, else what it is about.
-fn places(finding: &Finding) -> Vec<Value> {
+fn places(finding: &Finding, line: &LineOf<'_>) -> Vec<Value> {
     if !finding.rules.is_empty() {
-        return finding.rules.iter().map(stated).collect();
+        let rules = finding.rules.iter();
+        return rules.map(|rule| stated(rule, line)).collect();
     }
     let decided = finding.evidence.iter().flat_map(|seen| &seen.rules);
     let mut logical: Vec<Value> = finding
@@ -204,7 +217,7 @@ fn places(finding: &Finding) -> Vec<Value> {
 }
 
 /// A rule where a document states it. Where none does, it is a default rule.
-fn stated(rule: &RuleLocation) -> Value {
+fn stated(rule: &RuleLocation, line: &LineOf<'_>) -> Value {
     let logical = json!([{
         "name": rule.rule,
         "fullyQualifiedName": format!("{}/{}", rule.nsg, rule.rule),
@@ -215,6 +228,9 @@ fn stated(rule: &RuleLocation) -> Value {
     }
     let mut place = file(&rule.file, None);
     place["properties"] = json!({ "jsonPath": rule.path });
+    if let Some(line) = line(rule) {
+        place["region"] = json!({ "startLine": line });
+    }
     json!({
         "physicalLocation": place,
         "logicalLocations": logical,
@@ -306,7 +322,7 @@ mod tests {
 
     fn parsed(audit: &Audit, baseline: Option<&Baseline>) -> Value {
         let mut out = Vec::new();
-        write(audit, baseline, &mut out).unwrap();
+        write(audit, baseline, &|_| Some(7), &mut out).unwrap();
         serde_json::from_slice(&out).unwrap()
     }
 
@@ -331,6 +347,7 @@ mod tests {
         let place = &places[0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "rules/nsg%20a.json");
         assert_eq!(place["properties"]["jsonPath"], "$[0].securityRules[3]");
+        assert_eq!(place["region"]["startLine"], 7);
         assert!(places[1].get("physicalLocation").is_none());
         let name = &places[1]["logicalLocations"][0]["fullyQualifiedName"];
         assert_eq!(name, "nsg-ise/DenyAllOutBound");
