@@ -156,6 +156,10 @@ pub struct AuditArgs {
     /// Write the report to a file, whole or not at all.
     #[arg(long, short, value_name = "FILE", help_heading = "Report")]
     pub output: Option<PathBuf>,
+    /// Write a further report of the same run, as in `--report sarif=audit.sarif`: any format of
+    /// --format; may be given more than once.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = Report::parse, help_heading = "Report")]
+    pub report: Vec<Report>,
     /// Every finding and sample, not only the worst.
     #[arg(long, help_heading = "Report")]
     pub all: bool,
@@ -207,7 +211,7 @@ pub struct FlowsArgs {
     /// What to print: the flow records of logs, or the connections of captures as Zeek lists them.
     #[arg(long, value_enum, default_value_t = From::Logs)]
     pub from: From,
-    /// Format of the records: csv of logs only, tsv of captures only.
+    /// Format of the records: jsonl of both, tsv of captures only, all others of logs only.
     #[arg(long, value_enum, default_value_t = FlowsFormat::Jsonl)]
     pub format: FlowsFormat,
     /// Only this decision.
@@ -225,6 +229,9 @@ pub struct FlowsArgs {
     /// Stop after so many records.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Write to a file, whole or not at all.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// What the rules are, and in which network.
@@ -360,6 +367,60 @@ pub enum Format {
     Text,
     /// The whole audit; `nsgaudit schema` prints its schema.
     Json,
+    /// The whole audit, an item a line.
+    Jsonl,
+    /// Flow groups as CSV.
+    Csv,
+    /// Requirements and their verdicts as CSV.
+    CsvRequirements,
+    /// Findings as CSV.
+    CsvFindings,
+    /// Job summary of a build server.
+    Markdown,
+    /// Verdicts as test cases.
+    Junit,
+    /// Findings for code scanning, SARIF 2.1.0.
+    Sarif,
+    /// Verdicts and flow groups as OCSF events.
+    Ocsf,
+    /// Flow groups as Parquet.
+    Parquet,
+    /// Numbers as Prometheus text.
+    Prometheus,
+}
+
+/// A further report: its format, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its format.
+    pub format: Format,
+    /// The file.
+    pub file: PathBuf,
+}
+
+impl Report {
+    /// Reads `FORMAT=FILE`.
+    fn parse(text: &str) -> Result<Self, String> {
+        let expected = "expected FORMAT=FILE, such as sarif=audit.sarif";
+        let (format, file) = text.split_once('=').ok_or(expected)?;
+        if file.is_empty() || file == "-" {
+            return Err(format!("{expected}; standard output is for --format"));
+        }
+        let format = Format::from_str(format, false).map_err(|_| {
+            let names = Format::value_variants().iter();
+            let names =
+                names.filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()));
+            let names: Vec<String> = names.collect();
+            format!(
+                "no format is called {format:?}: there are {}",
+                names.join(", ")
+            )
+        })?;
+        Ok(Self {
+            format,
+            file: file.into(),
+        })
+    }
 }
 
 /// Formats of flow records.
@@ -371,6 +432,12 @@ pub enum FlowsFormat {
     Csv,
     /// Zeek's tab-separated text with its header.
     Tsv,
+    /// Elastic Common Schema, an event a line.
+    Ecs,
+    /// OCSF Network Activities, an event a line.
+    Ocsf,
+    /// Parquet.
+    Parquet,
 }
 
 /// What flow records are printed from.

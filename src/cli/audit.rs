@@ -2,19 +2,18 @@
 
 use std::io::IsTerminal as _;
 
-use super::args::{AuditArgs, FailOn, Format};
-use super::{Status, colours, output, rules, setup, tell};
+use super::args::{AuditArgs, FailOn};
+use super::{Status, reports, rules, setup, tell};
 use crate::audit::{Audit, AuditInput, Severity, audit, given};
 use crate::error::{Error, Result};
 use crate::policy::network::Network;
-use crate::report;
-use crate::report::text::TextOptions;
 use crate::tally::TallyLimits;
 
 /// The profile of the seed, where nothing names another.
 const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
+    reports::check(args)?;
     if !(0.0..=100.0).contains(&args.min_coverage) {
         let message = format!(
             "--min-coverage: expected 0 to 100 percent, found {}",
@@ -91,20 +90,9 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         .any(|(kind, _)| kind.is_unreadable_input());
     // The audit has all of it that is reported.
     drop(read.facts);
-    let output = args.output.as_deref();
-    match args.format {
-        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
-        Format::Text => {
-            let colour = colours(args.color, output.is_some());
-            let options = TextOptions {
-                colour,
-                all: args.all,
-                ..TextOptions::default()
-            };
-            output::write(output, report::text::render(&audit, &options).as_bytes())?;
-        }
-    }
-    Ok(status(&audit, args, unreadable))
+    let written = reports::write(&audit, args);
+    let status = status(&audit, args, unreadable);
+    Ok(if written { status } else { Status::Incomplete })
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.

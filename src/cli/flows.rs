@@ -1,16 +1,20 @@
 //! `nsgaudit flows`: the decoded flow records, in the order of the files.
 
-use std::io::{self, BufWriter, Write};
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::sync::atomic::AtomicU64;
 
 use super::args::{DecisionArg, DirectionArg, FlowsArgs, FlowsFormat, From};
-use super::{Status, setup, tell};
+use super::reports::refuse_terminal;
+use super::setup::Logs;
+use super::{Status, output, setup, tell};
 use crate::error::{Error, Result};
 use crate::fault::{FaultKind, FaultTally};
 use crate::flowlog::{RecordBatch, Scanner, Segment, Sink, Tuple};
 use crate::net::{Decision, Direction, PortSet, PrefixSet};
 use crate::pipeline::Source;
 use crate::report::flows::{self, write_flow};
+use crate::report::{ecs, ocsf, parquet};
 use crate::tally::Narrow;
 
 pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
@@ -21,24 +25,39 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
     let logs = setup::logs(&args.logs, &stated.environment)?;
     let wanted = Wanted::new(args, &logs.narrow)?;
     let format = match args.format {
-        FlowsFormat::Jsonl => flows::FlowsFormat::JsonLines,
-        FlowsFormat::Csv => flows::FlowsFormat::Csv,
+        FlowsFormat::Jsonl => Form::Lines(flows::FlowsFormat::JsonLines),
+        FlowsFormat::Csv => Form::Lines(flows::FlowsFormat::Csv),
+        FlowsFormat::Ecs => Form::Events(ecs::write_flow),
+        FlowsFormat::Ocsf => Form::Events(ocsf::write_flow),
+        FlowsFormat::Parquet => Form::Parquet,
         FlowsFormat::Tsv => {
             return Err(Error::Usage {
                 message: "--format tsv is of captures: expected --from capture with it".to_owned(),
             });
         }
     };
-    let mut printer = Printer {
-        out: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
-        format,
-        wanted,
-        path: String::new(),
-        file: 0,
-        left: args.limit.unwrap_or(u64::MAX),
-        faults: logs.plan.faults().clone(),
-        failed: flows::write_header(&mut io::stdout().lock(), format).err(),
-    };
+    let output = args.output.as_deref();
+    refuse_terminal(format.is_binary(), output, "--format parquet")?;
+    let faults = RefCell::new(logs.plan.faults().clone());
+    output::stream(output, &|to| {
+        let mut printer = Printer {
+            form: format.begin(to)?,
+            out: to,
+            wanted: &wanted,
+            path: String::new(),
+            file: 0,
+            left: args.limit.unwrap_or(u64::MAX),
+            faults: &mut faults.borrow_mut(),
+            failed: None,
+        };
+        print(&logs, &mut printer);
+        printer.finish()
+    })?;
+    Ok(told(&faults.borrow(), &|file| logs.plan.display(file)))
+}
+
+/// Reads file after file, until all that was asked for is printed.
+fn print(logs: &Logs, printer: &mut Printer<'_>) {
     let mut scanner = Scanner::new(logs.reading.level, logs.reading.scan);
     for file in 0..logs.plan.len() as u32 {
         if printer.failed.is_some() || printer.left == 0 {
@@ -52,14 +71,64 @@ pub(super) fn run(args: &FlowsArgs) -> Result<Status> {
                     file,
                     Segment::WHOLE,
                     &mut scanner,
-                    &mut printer,
+                    printer,
                 );
             }
             Err(fault) => printer.fault(0, fault.kind, fault.detail),
         }
     }
-    let faults = printer.finish()?;
-    Ok(told(&faults, &|file| logs.plan.display(file)))
+}
+
+/// A writer of one record as one event.
+type WriteEvent = fn(&mut dyn Write, &RecordBatch, &Tuple, &str) -> io::Result<()>;
+
+/// How records are written.
+#[derive(Clone, Copy)]
+enum Form {
+    Lines(flows::FlowsFormat),
+    Events(WriteEvent),
+    Parquet,
+}
+
+/// The same, begun.
+enum Begun {
+    Lines(flows::FlowsFormat),
+    Events(WriteEvent),
+    Parquet(Box<parquet::Flows>),
+}
+
+impl Form {
+    fn is_binary(self) -> bool {
+        matches!(self, Self::Parquet)
+    }
+
+    /// Writes what comes before the first record.
+    fn begin(self, mut out: &mut dyn Write) -> io::Result<Begun> {
+        Ok(match self {
+            Self::Lines(format) => {
+                flows::write_header(&mut out, format)?;
+                Begun::Lines(format)
+            }
+            Self::Events(write) => Begun::Events(write),
+            Self::Parquet => Begun::Parquet(Box::new(parquet::Flows::new()?)),
+        })
+    }
+}
+
+impl Begun {
+    fn write(
+        &mut self,
+        mut out: &mut dyn Write,
+        batch: &RecordBatch,
+        tuple: &Tuple,
+        path: &str,
+    ) -> io::Result<()> {
+        match self {
+            Self::Lines(format) => write_flow(&mut out, batch, tuple, path, *format),
+            Self::Events(write) => write(out, batch, tuple, path),
+            Self::Parquet(table) => table.write(out, batch, tuple, path),
+        }
+    }
 }
 
 /// Says what was skipped; 2 where input could not be read.
@@ -159,32 +228,31 @@ impl<'a> Wanted<'a> {
 }
 
 /// Prints records as they come.
-struct Printer<'a, W: Write> {
-    out: W,
-    format: flows::FlowsFormat,
-    wanted: Wanted<'a>,
+struct Printer<'a> {
+    form: Begun,
+    out: &'a mut dyn Write,
+    wanted: &'a Wanted<'a>,
     path: String,
     file: u32,
     left: u64,
-    faults: FaultTally,
+    faults: &'a mut FaultTally,
     failed: Option<io::Error>,
 }
 
-impl<W: Write> Printer<'_, W> {
-    /// The faults; a reader that has gone away is no error.
-    fn finish(mut self) -> Result<FaultTally> {
-        let result = self.failed.take().map_or_else(|| self.out.flush(), Err);
-        match result {
-            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Error::Write {
-                path: "standard output".into(),
-                source,
-            }),
-            _ => Ok(self.faults),
+impl Printer<'_> {
+    /// Writes what comes after the last record.
+    fn finish(self) -> io::Result<()> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match self.form {
+            Begun::Parquet(table) => table.finish(self.out),
+            Begun::Lines(_) | Begun::Events(_) => Ok(()),
         }
     }
 }
 
-impl<W: Write> Sink for Printer<'_, W> {
+impl Sink for Printer<'_> {
     fn record(&mut self, batch: &RecordBatch) {
         for tuple in &batch.tuples {
             if self.failed.is_some() || self.left == 0 {
@@ -192,8 +260,8 @@ impl<W: Write> Sink for Printer<'_, W> {
             }
             if self.wanted.keeps(batch, tuple) {
                 self.left -= 1;
-                self.failed =
-                    write_flow(&mut self.out, batch, tuple, &self.path, self.format).err();
+                let written = self.form.write(self.out, batch, tuple, &self.path);
+                self.failed = written.err();
             }
         }
     }

@@ -10,6 +10,7 @@ mod init;
 pub mod output;
 mod profiles;
 pub mod progress;
+mod reports;
 mod rules;
 mod setup;
 
@@ -65,10 +66,7 @@ pub fn main() -> ExitCode {
     match run(cli.verb) {
         Ok(status) => status.into(),
         Err(error) => {
-            tell("error", &error.to_string());
-            if let Some(hint) = error.hint() {
-                tell("hint", &hint);
-            }
+            tell_error(&error);
             Status::Incomplete.into()
         }
     }
@@ -103,6 +101,14 @@ fn explain(code: &str) -> Result<Status> {
 fn print(text: &str) -> Result<Status> {
     output::write(None, text.as_bytes())?;
     Ok(Status::Quiet)
+}
+
+/// Says what went wrong, and what to do.
+fn tell_error(error: &Error) {
+    tell("error", &error.to_string());
+    if let Some(hint) = error.hint() {
+        tell("hint", &hint);
+    }
 }
 
 /// Says something on standard error, escaped for a terminal.

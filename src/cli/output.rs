@@ -12,7 +12,7 @@ pub fn write(target: Option<&Path>, bytes: &[u8]) -> Result<()> {
 }
 
 /// What is written: called once, with where to.
-pub type Content<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
+pub type Content<'a> = dyn Fn(&mut (dyn Write + Send)) -> io::Result<()> + 'a;
 
 /// Writes `content` to standard output (`None`) or to a file.
 ///
@@ -22,13 +22,13 @@ pub type Content<'a> = dyn Fn(&mut dyn Write) -> io::Result<()> + 'a;
 /// that closes its pipe early (`nsgaudit … | head`) is no error.
 pub fn stream(target: Option<&Path>, content: &Content<'_>) -> Result<()> {
     let Some(path) = target else {
-        return pipe(Path::new("standard output"), io::stdout().lock(), content);
+        return pipe(Path::new("standard output"), io::stdout(), content);
     };
     if let Some(path) = path.to_str() {
         match path {
             "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => return stream(None, content),
             "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => {
-                return pipe(Path::new(path), io::stderr().lock(), content);
+                return pipe(Path::new(path), io::stderr(), content);
             }
             _ => {}
         }
@@ -136,7 +136,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn pipe(path: &Path, to: impl Write, content: &Content<'_>) -> Result<()> {
+fn pipe(path: &Path, to: impl Write + Send, content: &Content<'_>) -> Result<()> {
     let mut to = BufWriter::with_capacity(BUFFER, to);
     match content(&mut to).and_then(|()| to.flush()) {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Error::Write {

@@ -3,11 +3,8 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
-use base64::Engine as _;
-use sha1::{Digest as _, Sha1};
-
+use super::community::community_id;
 use crate::capture::packet::address;
 use crate::capture::record::tunnel_name;
 use crate::capture::state::{Certainty, Judged};
@@ -98,7 +95,9 @@ pub fn write_connection(
     line.number(back.packets)?;
     line.number(back.bytes)?;
     line.number(connection.key.protocol.into())?;
-    line.optional(&community_id(judged))?;
+    let ends = [source, destination].map(|end| (address(end.0), end.1));
+    let id = community_id(connection.key.protocol, ends[0], ends[1]);
+    line.optional(&id.unwrap_or_default())?;
     line.text(judged.outcome().name())?;
     line.text(match judged.certainty {
         Certainty::Handshake => "handshake",
@@ -121,32 +120,6 @@ fn seconds(nanoseconds: i64) -> String {
         microseconds / 1_000_000,
         microseconds % 1_000_000
     )
-}
-
-/// The Community ID, version 1, seed 0 (<https://github.com/corelight/community-id-spec>); empty for
-/// ICMP, whose types and codes a connection does not keep.
-fn community_id(judged: &Judged<'_>) -> String {
-    let key = &judged.connection.key;
-    if matches!(key.protocol, 1 | 58) {
-        return String::new();
-    }
-    let mut hash = Sha1::new();
-    hash.update([0, 0]);
-    for end in key.addresses {
-        match address(end) {
-            IpAddr::V4(v4) => hash.update(v4.octets()),
-            IpAddr::V6(_) => hash.update(end.to_be_bytes()),
-        }
-    }
-    hash.update([key.protocol, 0]);
-    // Only protocols with ports have them in the hash.
-    if matches!(key.protocol, 6 | 17 | 132) {
-        for port in key.ports {
-            hash.update(port.to_be_bytes());
-        }
-    }
-    let digest = base64::engine::general_purpose::STANDARD.encode(hash.finalize());
-    format!("1:{digest}")
 }
 
 /// A line being written, field by field.
@@ -271,14 +244,6 @@ mod tests {
         let mut out = Vec::new();
         write_connection(&mut out, &judged, path, format).unwrap();
         String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn the_community_id_is_the_published_one() {
-        // From the baseline of the specification's repository: TCP, seed 0.
-        let judged = &syn();
-        let judged = Judged::new(judged, &|_| false);
-        assert_eq!(community_id(&judged), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
     }
 
     #[test]

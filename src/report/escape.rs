@@ -47,6 +47,29 @@ pub fn json(document: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Text for XML 1.0, in an attribute or an element.
+///
+/// XML cannot hold most control characters in any form: what a terminal would obey is written out,
+/// but line breaks and tabs, which come back from a reader as they were.
+pub fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in cell(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' => out.push_str("&#10;"),
+            '\r' => out.push_str("&#13;"),
+            '\t' => out.push_str("&#9;"),
+            // No characters, and not allowed.
+            '\u{fffe}' | '\u{ffff}' => hex(&mut out, "\\u{", c as u32, 1, "}"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 fn rewrite(text: &str, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -117,6 +140,14 @@ mod tests {
             let text = char::from_u32(code).unwrap().to_string();
             assert_eq!(terminal(&text), format!("\\u{{{code:x}}}"));
         }
+    }
+
+    #[test]
+    fn xml_has_its_marks_and_nothing_that_it_cannot_hold() {
+        assert_eq!(
+            xml("<a b=\"c\">&\n\t\u{1b}\u{ffff}'"),
+            "&lt;a b=&quot;c&quot;&gt;&amp;&#10;&#9;\\x1b\\u{ffff}'"
+        );
     }
 
     #[test]

@@ -1,11 +1,22 @@
 //! Reports: one file a format. They render what they are given, an [`Audit`](crate::audit::Audit) or
 //! a flow record; they never decide.
 
+mod community;
 pub mod connections;
+pub mod csv;
+pub mod ecs;
 pub mod escape;
 pub mod flows;
 pub mod json;
+pub mod jsonl;
+pub mod junit;
+pub mod markdown;
+pub mod ocsf;
+pub mod parquet;
+pub mod prometheus;
 pub mod rules;
+pub mod sarif;
+mod table;
 pub mod text;
 
 #[cfg(test)]
