@@ -5,6 +5,7 @@ pub mod capture;
 pub mod catalogue;
 pub mod classify;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod environment;
 pub mod error;

@@ -34,6 +34,8 @@ pub enum Verb {
     Test(Box<TestArgs>),
     /// Prove of every requirement whether the rules allow all of it.
     Prove(Box<ProveArgs>),
+    /// Compare two audits: findings that are new, gone and changed; exit status 1 where any is new.
+    Diff(Box<super::diff::DiffArgs>),
     /// Say what a change of rules newly allows and denies, exactly.
     DiffRules(Box<DiffRulesArgs>),
     /// List, show, check or compare profiles.
@@ -45,8 +47,8 @@ pub enum Verb {
     },
     /// List the checks.
     Checks,
-    /// Print the JSON schema of the report.
-    Schema,
+    /// Print the JSON schema of the report, or of another document.
+    Schema(super::schema::SchemaArgs),
 }
 
 /// Which logs, and what of them.

@@ -146,7 +146,7 @@ fn read(files: u64) -> String {
     }
 }
 
-fn least(fail_on: FailOn) -> Option<Severity> {
+pub(super) fn least(fail_on: FailOn) -> Option<Severity> {
     match fail_on {
         FailOn::Info => Some(Severity::Info),
         FailOn::Low => Some(Severity::Low),

@@ -4,6 +4,7 @@
 pub mod args;
 mod audit;
 mod connections;
+mod diff;
 mod fill;
 mod flows;
 mod init;
@@ -11,6 +12,7 @@ pub mod output;
 mod profiles;
 pub mod progress;
 mod rules;
+mod schema;
 mod setup;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -81,11 +83,12 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),
         Verb::Prove(args) => rules::prove(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),
         Verb::Checks => print(&checks::list_text()),
-        Verb::Schema => print(&report::json::schema()),
+        Verb::Schema(args) => schema::run(&args),
     }
 }
 

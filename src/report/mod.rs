@@ -2,6 +2,7 @@
 //! a flow record; they never decide.
 
 pub mod connections;
+pub mod difference;
 pub mod escape;
 pub mod flows;
 pub mod json;

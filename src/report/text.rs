@@ -2,6 +2,7 @@
 
 mod account;
 mod citation;
+mod difference;
 mod findings;
 mod headline;
 mod number;
@@ -16,6 +17,8 @@ mod tests;
 
 use crate::audit::Audit;
 use citation::Citations;
+pub use difference::render_difference;
+pub(super) use difference::{change_text, gone_word};
 use page::Page;
 
 /// How the text is set.
