@@ -12,6 +12,7 @@ pub mod error;
 pub mod fault;
 pub mod flowlog;
 pub mod input;
+pub mod manifest;
 pub mod net;
 pub mod pipeline;
 pub mod policy;

@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -42,9 +42,12 @@ const MODULES: [(&str, &[&str]); 18] = [
         ],
     ),
     ("compare", &["net", "audit"]),
+    ("manifest", &[]),
     (
         "report",
-        &["net", "flowlog", "capture", "policy", "audit", "compare"],
+        &[
+            "net", "flowlog", "capture", "policy", "audit", "compare", "manifest",
+        ],
     ),
     (
         "pipeline",
@@ -70,6 +73,7 @@ const MODULES: [(&str, &[&str]); 18] = [
             "tally",
             "audit",
             "compare",
+            "manifest",
             "report",
             "pipeline",
             "config",

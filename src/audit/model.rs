@@ -364,6 +364,10 @@ pub struct Observed {
     pub samples: Vec<SampleText>,
     /// Flows begun over time.
     pub timeline: TimelineText,
+    /// The groups of the facts that it is made of, by index. Not in the document: `evidence` asks.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub groups: Vec<usize>,
 }
 
 /// A deciding rule and how many flows it decided.

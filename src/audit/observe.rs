@@ -197,7 +197,19 @@ impl Presenter<'_> {
             rules: self.rules(groups),
             samples: self.samples(groups),
             timeline: self.timeline(&counted.buckets),
+            groups: self.indexes(groups),
         }
+    }
+
+    /// Which groups of the facts they are, in order.
+    fn indexes(&self, groups: &[&Group]) -> Vec<usize> {
+        let mut indexes: Vec<_> = groups
+            .iter()
+            .filter_map(|group| self.facts.groups.element_offset(group))
+            .collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
     }
 
     /// The deciding rules, most flows first.

@@ -1,17 +1,20 @@
 //! `nsgaudit audit`.
 
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 use super::args::{AuditArgs, FailOn, Format};
-use super::{Status, colours, output, setup, tell};
+use super::manifest::{self, Recorder};
+use super::{Status, baseline, colours, output, setup, tell};
 use crate::audit::{Audit, AuditInput, Severity, audit};
 use crate::error::{Error, Result};
+use crate::manifest::Role;
 use crate::report;
 use crate::report::text::TextOptions;
 use crate::tally::TallyLimits;
 
 /// The profile of the seed, where nothing names another.
-const DEFAULT_PROFILE: &str = "ise";
+pub(super) const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     if !(0.0..=100.0).contains(&args.min_coverage) {
@@ -28,6 +31,9 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         );
         return Err(Error::Usage { message });
     }
+    let kept = &args.baseline;
+    manifest::check_target(kept.manifest.as_deref(), args.output.as_deref())?;
+    let accepted = baseline::read(kept)?;
     let stated = setup::environment(&args.environment)?;
     let profile = args
         .profile
@@ -38,6 +44,10 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     let catalogue = setup::catalogue(&[&profile])?;
     let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
     let logs = setup::logs(&args.logs, &stated.environment)?;
+    let recorder = kept
+        .manifest
+        .as_ref()
+        .map(|_| Recorder::begin(&logs.plan, &other_inputs(args, &profile)));
     let limits = TallyLimits {
         groups: args.max_groups,
         records: args.max_records,
@@ -55,7 +65,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         let skipped = logs.plan.skipped_by_path();
         assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
     }
-    let audit = audit(&AuditInput {
+    let mut audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,
         profile: basis.profile,
@@ -72,9 +82,15 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         .any(|(kind, _)| kind.is_unreadable_input());
     // The audit has all of it that is reported.
     drop(read.facts);
+    accepted.apply(&mut audit);
+    accepted.draft(&audit, kept.write_baseline.as_deref())?;
     let output = args.output.as_deref();
+    let write = |content: &output::Content<'_>| match &recorder {
+        Some(recorder) => recorder.stream(output, content),
+        None => output::stream(output, content),
+    };
     match args.format {
-        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
+        Format::Json => write(&|to| report::json::write(&audit, to))?,
         Format::Text => {
             let colour = colours(args.color, output.is_some());
             let options = TextOptions {
@@ -82,10 +98,55 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
                 all: args.all,
                 ..TextOptions::default()
             };
-            output::write(output, report::text::render(&audit, &options).as_bytes())?;
+            write(&|to| to.write_all(report::text::render(&audit, &options).as_bytes()))?;
+        }
+    }
+    if let (Some(recorder), Some(target)) = (recorder, &kept.manifest) {
+        for file in recorder.finish(target, &audit, args.service_tags.is_empty())? {
+            tell("no hash", &file);
         }
     }
     Ok(status(&audit, args, unreadable))
+}
+
+/// What a run reads besides its logs, for the manifest.
+fn other_inputs(args: &AuditArgs, profile: &str) -> Vec<(Role, PathBuf)> {
+    let environment = &args.environment;
+    let mut others: Vec<_> = setup::config_file(environment)
+        .map(|path| (Role::Config, path.to_owned()))
+        .into_iter()
+        .collect();
+    others.extend(
+        environment
+            .vnet
+            .iter()
+            .map(|path| (Role::Vnet, path.clone())),
+    );
+    others.extend(
+        args.service_tags
+            .iter()
+            .map(|path| (Role::ServiceTags, tags_file(path))),
+    );
+    others.extend(
+        args.baseline
+            .baseline
+            .iter()
+            .map(|path| (Role::Baseline, path.clone())),
+    );
+    let profile = PathBuf::from(profile);
+    if profile.is_file() {
+        others.push((Role::Profile, profile));
+    }
+    others
+}
+
+/// The file of `FILE=YYYY-MM-DD`.
+fn tags_file(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    match text.rsplit_once('=') {
+        Some((file, _)) if !path.exists() => PathBuf::from(file),
+        _ => path.to_owned(),
+    }
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
@@ -121,7 +182,12 @@ fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
         );
         return Status::Inconclusive;
     }
-    let worst = audit.findings.iter().map(|finding| finding.severity).max();
+    let worst = audit
+        .findings
+        .iter()
+        .filter(|finding| finding.suppressed.is_none())
+        .map(|finding| finding.severity)
+        .max();
     if least(args.fail_on).is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {
         return Status::Findings;
     }

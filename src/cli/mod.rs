@@ -3,17 +3,21 @@
 
 pub mod args;
 mod audit;
+mod baseline;
 mod connections;
 mod diff;
+mod evidence;
 mod fill;
 mod flows;
 mod init;
+mod manifest;
 pub mod output;
 mod profiles;
 pub mod progress;
 mod rules;
 mod schema;
 mod setup;
+mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -85,6 +89,8 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Prove(args) => rules::prove(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
+        Verb::Evidence(args) => evidence::run(&args),
+        Verb::Verify(args) => verify::run(&args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),
         Verb::Checks => print(&checks::list_text()),

@@ -21,11 +21,14 @@ pub enum SchemaOf {
     Audit,
     /// The comparison of `diff`.
     Diff,
+    /// The manifest of `audit --manifest`.
+    Manifest,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
     print(&match args.of {
         SchemaOf::Audit => report::json::schema(),
         SchemaOf::Diff => report::difference::schema(),
+        SchemaOf::Manifest => report::manifest::schema(),
     })
 }

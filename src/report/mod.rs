@@ -4,8 +4,10 @@
 pub mod connections;
 pub mod difference;
 pub mod escape;
+pub mod evidence;
 pub mod flows;
 pub mod json;
+pub mod manifest;
 pub mod rules;
 pub mod text;
 

@@ -1,5 +1,6 @@
 //! The audit for a person at a terminal: the answer first, the worst first, the evidence beside it.
 
+mod accepted;
 mod account;
 mod citation;
 mod difference;
@@ -58,6 +59,7 @@ pub fn render(audit: &Audit, options: &TextOptions) -> String {
     headline::print(&mut page, audit);
     verdicts::print(&mut page, audit, all);
     findings::print(&mut page, &mut files, audit, all);
+    accepted::print(&mut page, audit);
     traffic::print(&mut page, audit, all);
     account::print(&mut page, &mut files, audit, all);
     page.finish(options.colour)
