@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
@@ -212,7 +212,14 @@ fn traced(
         1,
         ground.limits,
     );
-    let path = |file: u32| logs.plan.path(file);
+    let base = super::manifest::folder();
+    let path = |file: u32| {
+        let path = logs.plan.path(file);
+        let below = base
+            .as_deref()
+            .and_then(|base| path.strip_prefix(base).ok());
+        below.map_or(path.clone(), Path::to_owned)
+    };
     let found = |traced: Traced<'_>| {
         let Traced {
             batch,
