@@ -367,7 +367,17 @@ pub struct Observed {
     /// The groups of the facts that it is made of, by index. Not in the document: `evidence` asks.
     #[serde(skip)]
     #[schemars(skip)]
-    pub groups: Vec<usize>,
+    pub groups: GroupIndexes,
+}
+
+/// Groups of the facts, by index. All are equal: they say where a number comes from, not what it is.
+#[derive(Debug, Clone, Default)]
+pub struct GroupIndexes(pub Vec<usize>);
+
+impl PartialEq for GroupIndexes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A deciding rule and how many flows it decided.

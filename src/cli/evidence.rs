@@ -106,7 +106,7 @@ pub(super) fn run(args: &EvidenceArgs) -> Result<Status> {
         if let Err(error) = started {
             lock(&printer).failed = Some(error);
         }
-        let wanted = seen.map_or(&[][..], |seen| &seen.groups);
+        let wanted = seen.map_or(&[][..], |seen| &seen.groups.0);
         traced(&logs, &read, &ground, wanted, &printer)?;
         let printer = printer
             .into_inner()
@@ -122,14 +122,14 @@ pub(super) fn run(args: &EvidenceArgs) -> Result<Status> {
             Ok(counts) => counts,
         }
     };
-    let account = Account::new(
-        finding,
+    let account = Account {
         seen,
-        &counts,
-        &read,
-        report.as_ref(),
-        args.contrast,
-    );
+        counts: &counts,
+        facts: &read,
+        report: report
+            .as_ref()
+            .map(|report| Reported::of(finding, report, args.contrast)),
+    };
     let text = account.text();
     if format == EvidenceFormat::Text {
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -289,18 +289,21 @@ fn chosen<'a>(audit: &'a Audit, wanted: &str) -> Result<&'a Finding> {
 
 fn listed(findings: &[&Finding]) -> String {
     const LISTED: usize = 12;
-    let mut text = String::new();
-    for finding in findings.iter().take(LISTED) {
-        let subnet = finding.subnet.as_deref().unwrap_or("-");
-        text += &format!(
-            "\n{} {} {subnet} {}",
-            finding.fingerprint, finding.code, finding.title
-        );
-    }
+    let mut lines: Vec<_> = findings
+        .iter()
+        .take(LISTED)
+        .map(|finding| {
+            let subnet = finding.subnet.as_deref().unwrap_or("-");
+            format!(
+                "\n{} {} {subnet} {}",
+                finding.fingerprint, finding.code, finding.title
+            )
+        })
+        .collect();
     if findings.len() > LISTED {
-        text += &format!("\nand {} more", findings.len() - LISTED);
+        lines.push(format!("\nand {} more", findings.len() - LISTED));
     }
-    text
+    lines.concat()
 }
 
 /// What the report alone has.
@@ -323,108 +326,109 @@ struct Account<'a> {
     seen: Option<&'a Observed>,
     counts: &'a BTreeMap<usize, Count>,
     facts: &'a Facts,
-    /// The report's numbers, where one was given.
-    reported: Option<Option<&'a Observed>>,
-    /// Whether the report has the finding.
-    in_report: bool,
+    /// What a report says of it, where one was given.
+    report: Option<Reported<'a>>,
 }
 
-impl<'a> Account<'a> {
-    fn new(
-        finding: &'a Finding,
-        seen: Option<&'a Observed>,
-        counts: &'a BTreeMap<usize, Count>,
-        facts: &'a Facts,
-        report: Option<&'a Audit>,
-        contrast: bool,
-    ) -> Self {
-        let theirs = report.map(|report| {
-            let mut findings = report.findings.iter();
-            findings.find(|theirs| theirs.fingerprint == finding.fingerprint)
-        });
+/// A finding as a report has it.
+struct Reported<'a> {
+    finding: Option<&'a Finding>,
+    seen: Option<&'a Observed>,
+}
+
+impl<'a> Reported<'a> {
+    fn of(finding: &Finding, report: &'a Audit, contrast: bool) -> Self {
+        let mut findings = report.findings.iter();
+        let theirs = findings.find(|theirs| theirs.fingerprint == finding.fingerprint);
         Self {
-            seen,
-            counts,
-            facts,
-            reported: theirs.map(|theirs| theirs.and_then(|theirs| part(theirs, contrast))),
-            in_report: theirs.is_none_or(|theirs| theirs.is_some()),
+            finding: theirs,
+            seen: theirs.and_then(|theirs| part(theirs, contrast)),
         }
     }
 
+    fn agrees(&self, ours: Option<&Observed>) -> bool {
+        let numbers = |seen: &Observed| {
+            let ends = (seen.first.clone(), seen.last.clone());
+            (seen.tuples, seen.flows, ends)
+        };
+        self.finding.is_some() && self.seen.map(numbers) == ours.map(numbers)
+    }
+
+    fn text(&self) -> String {
+        match (self.finding, self.seen) {
+            (None, _) => "report    does not have this finding".to_owned(),
+            (_, None) => "report    has no flows of it".to_owned(),
+            (_, Some(theirs)) => format!("report    {}", amount(theirs.tuples, theirs.flows)),
+        }
+    }
+}
+
+/// `1 tuple, 0 flows begun`.
+fn amount(tuples: u64, flows: u64) -> String {
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    format!(
+        "{tuples} tuple{}, {flows} flow{} begun",
+        plural(tuples),
+        plural(flows)
+    )
+}
+
+impl Account<'_> {
     /// Whether each group has as many tuples and flows as were counted, and the report says the same.
     fn reconciled(&self) -> bool {
-        let groups = self.seen.map_or(&[][..], |seen| &seen.groups);
+        let groups = self.seen.map_or(&[][..], |seen| &seen.groups.0);
         let whole = groups.iter().all(|&index| {
             let listed = self.counts.get(&index).copied().unwrap_or_default();
             let totals = &self.facts.groups[index].totals;
             (listed.tuples, listed.flows) == (totals.tuples, totals.flows)
         });
-        whole && self.in_report && self.reported.is_none_or(|theirs| same(theirs, self.seen))
+        let report = self.report.as_ref();
+        whole && report.is_none_or(|report| report.agrees(self.seen))
     }
 
     fn text(&self) -> String {
         let Some(seen) = self.seen else {
             return "No tuple is behind it: its sentences above say what it rests on.\n".to_owned();
         };
-        let sum = |of: fn(&Count) -> u64| self.counts.values().map(of).sum::<u64>();
-        let (tuples, flows) = (sum(|count| count.tuples), sum(|count| count.flows));
-        let mut text = format!("listed    {tuples} tuples, {flows} flows begun\n");
+        let mut whole = Count::default();
         let mut views: BTreeMap<(&str, String), Count> = BTreeMap::new();
         for (&index, count) in self.counts {
             let group = &self.facts.groups[index];
-            let view = views
-                .entry((group.kind.name(), group.direction.to_string()))
-                .or_default();
-            view.tuples += count.tuples;
-            view.flows += count.flows;
+            let view = views.entry((group.kind.name(), group.direction.to_string()));
+            for sum in [view.or_default(), &mut whole] {
+                sum.tuples += count.tuples;
+                sum.flows += count.flows;
+                sum.duplicates += count.duplicates;
+            }
         }
-        for ((kind, direction), count) in &views {
-            text += &format!(
-                "          {kind} {direction}: {} tuples, {} flows\n",
-                count.tuples, count.flows
+        let mut lines = vec![format!("listed    {}", amount(whole.tuples, whole.flows))];
+        lines.extend(views.iter().map(|((kind, direction), count)| {
+            let amount = amount(count.tuples, count.flows);
+            format!("          {kind} {direction}: {amount}")
+        }));
+        if whole.duplicates > 0 {
+            lines.push(format!(
+                "          and {} more, marked as duplicates: their records were read before",
+                whole.duplicates
+            ));
+        }
+        lines.push(format!("finding   {}", amount(seen.tuples, seen.flows)));
+        if (whole.tuples, whole.flows) != (seen.tuples, seen.flows) {
+            lines.push(
+                "          each flow once: the others are the same flows, logged at their other end\n          \
+                 or by another kind of log"
+                    .to_owned(),
             );
         }
-        let duplicates = sum(|count| count.duplicates);
-        if duplicates > 0 {
-            text += &format!(
-                "          and {duplicates} more, marked as duplicates: their records were read before\n"
-            );
-        }
-        text += &format!(
-            "finding   {} tuples, {} flows begun\n",
-            seen.tuples, seen.flows
+        lines.extend(self.report.iter().map(Reported::text));
+        lines.push(
+            if self.reconciled() {
+                "reconciled: every tuple that was counted is listed"
+            } else {
+                "NOT RECONCILED: the logs, the options or the report are not the same"
+            }
+            .to_owned(),
         );
-        if (tuples, flows) != (seen.tuples, seen.flows) {
-            text += "          each flow once: the others are the same flows, logged at their other end or \
-                     by another kind of log\n";
-        }
-        if let Some(theirs) = self.reported {
-            text += &match theirs {
-                _ if !self.in_report => "report    does not have this finding\n".to_owned(),
-                None => "report    has no flows of it\n".to_owned(),
-                Some(theirs) => format!(
-                    "report    {} tuples, {} flows begun\n",
-                    theirs.tuples, theirs.flows
-                ),
-            };
-        }
-        text += if self.reconciled() {
-            "reconciled: every tuple that was counted is listed\n"
-        } else {
-            "NOT RECONCILED: the logs, the options or the report are not the same\n"
-        };
-        text
+        lines.join("\n") + "\n"
     }
-}
-
-fn same(theirs: Option<&Observed>, ours: Option<&Observed>) -> bool {
-    let numbers = |seen: &Observed| {
-        (
-            seen.tuples,
-            seen.flows,
-            seen.first.clone(),
-            seen.last.clone(),
-        )
-    };
-    theirs.map(numbers) == ours.map(numbers)
 }

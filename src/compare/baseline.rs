@@ -257,7 +257,7 @@ mod tests {
             );
             let noted =
                 |one: &&Finding| one.details.iter().any(|said| said.contains("has expired"));
-            assert_eq!(of_code.iter().all(|one| noted(one)), !holds);
+            assert_eq!(of_code.iter().all(noted), !holds);
             let others = audit.findings.iter().filter(|one| one.code != "NSG101");
             assert!(
                 others.clone().count() > 0 && others.clone().all(|one| one.suppressed.is_none())

@@ -141,7 +141,10 @@ fn unchanged(page: &mut Page, difference: &Difference, all: bool) {
         return;
     }
     section(page, "UNCHANGED", list.len());
-    let count = shown(list.len(), all);
+    // The worst come first.
+    let grave = |finding: &&FindingText| finding.severity >= Severity::Medium;
+    let grave = list.iter().filter(grave).count();
+    let count = if all { list.len() } else { shown(grave, all) };
     for finding in list.iter().take(count) {
         one(page, finding);
     }
