@@ -26,6 +26,7 @@ use crate::flowlog::{LogKind, Outcome, Scanner, Segment, Sink, traffic_analytics
 use crate::input::{self, Kind, Opened, Plan};
 use crate::simd::Level;
 use crate::tally::finish::{FileFindings, Gathered};
+use crate::tally::trace::Tracer;
 use crate::tally::{FileNotes, Shared, Worker};
 
 /// Files from this size on are cut into segments of this size, where there are several workers.
@@ -127,6 +128,41 @@ fn tally_captures(
         };
         files.add(file, notes);
     }
+}
+
+/// Reads the plan once more, with one worker and in its order, into a tracer. `shared` is the tally that
+/// the tracer was made with.
+///
+/// # Errors
+/// Where the thread cannot be started.
+pub fn trace(
+    plan: &Plan,
+    reading: &Reading,
+    shared: &Shared<'_>,
+    tracer: &mut Tracer<'_>,
+    progress: &AtomicU64,
+) -> Result<()> {
+    let mut scanner = Scanner::new(reading.level, reading.scan);
+    let mut found = Vec::new();
+    for file in 0..plan.len() as u32 {
+        tracer.begin_file(file, plan.hour(file));
+        // What cannot be opened was a fault when it was counted.
+        let Ok(opened) = plan.open(file, &reading.open) else {
+            continue;
+        };
+        let source = Source::new(opened, progress);
+        if source.kind == Kind::Capture {
+            found.push(source.found(plan, file));
+        } else {
+            source.scan(file, Segment::WHOLE, &mut scanner, tracer);
+        }
+    }
+    if let Some(first) = found.first() {
+        tracer.begin_file(first.file, None);
+        let takers = vec![Box::new(Recorder::new(tracer, Audited(shared))) as Taker<'_>];
+        captures::run(&pool(1)?, plan, found, reading, takers, progress);
+    }
+    Ok(())
 }
 
 /// The audited network, as a tally knows it.

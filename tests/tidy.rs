@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -41,7 +41,14 @@ const MODULES: [(&str, &[&str]); 17] = [
             "tally",
         ],
     ),
-    ("report", &["net", "flowlog", "capture", "policy", "audit"]),
+    ("compare", &["net", "audit"]),
+    ("manifest", &[]),
+    (
+        "report",
+        &[
+            "net", "flowlog", "capture", "policy", "audit", "compare", "manifest",
+        ],
+    ),
     (
         "pipeline",
         &[
@@ -65,6 +72,8 @@ const MODULES: [(&str, &[&str]); 17] = [
             "policy",
             "tally",
             "audit",
+            "compare",
+            "manifest",
             "report",
             "pipeline",
             "config",

@@ -116,6 +116,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
             .map(|decided| decided.requirement)
             .collect(),
         findings,
+        baseline: None,
         matrix: matrix::matrix(&facts.groups, &facts.classes, input.environment),
         groups: traffic::present(&judged, &requirements, &presenter, given.as_ref()),
     }

@@ -3,7 +3,7 @@
 //! This is also the JSON report; its shape is versioned by [`SCHEMA_VERSION`].
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::net::{Decision, Direction, Outcome};
 
@@ -11,7 +11,7 @@ use crate::net::{Decision, Direction, Outcome};
 pub const SCHEMA_VERSION: &str = "nsgaudit/audit/1";
 
 /// A finished audit.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Audit {
     /// `nsgaudit/audit/1`.
     pub schema: String,
@@ -27,6 +27,9 @@ pub struct Audit {
     pub requirements: Vec<Requirement>,
     /// What someone should look at: worst first.
     pub findings: Vec<Finding>,
+    /// The baseline that findings were held against; absent where none was given.
+    #[serde(default)]
+    pub baseline: Option<BaselineText>,
     /// Flows between places, for the traffic matrix.
     pub matrix: Vec<MatrixCell>,
     /// Every flow group, classified.
@@ -34,7 +37,7 @@ pub struct Audit {
 }
 
 /// What the audit was held against.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Basis {
     /// Name of the profile.
     pub profile: String,
@@ -51,7 +54,7 @@ pub struct Basis {
 }
 
 /// A subnet, as text.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubnetText {
     /// Name.
     pub name: String,
@@ -64,7 +67,7 @@ pub struct SubnetText {
 }
 
 /// What was read, and what could not be.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
     /// First event time counted (RFC 3339, UTC), where any.
     pub first: Option<String>,
@@ -93,7 +96,7 @@ pub struct Input {
 }
 
 /// What was read of packet captures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CapturesText {
     /// Capture files.
     pub files: u64,
@@ -112,7 +115,7 @@ pub struct CapturesText {
 }
 
 /// What became of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PacketsText {
     /// Read.
     pub read: u64,
@@ -125,7 +128,7 @@ pub struct PacketsText {
 }
 
 /// What became of what was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reconciled {
     /// Read.
     pub read: u64,
@@ -140,7 +143,7 @@ pub struct Reconciled {
 }
 
 /// A kind of fault.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultText {
     /// Stable code.
     pub kind: String,
@@ -151,7 +154,7 @@ pub struct FaultText {
 }
 
 /// One fault.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultSample {
     /// The file.
     pub file: String,
@@ -162,7 +165,7 @@ pub struct FaultSample {
 }
 
 /// How much of the window has logs.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoverageText {
     /// Logged interfaces.
     pub interfaces: u64,
@@ -177,7 +180,9 @@ pub struct CoverageText {
 }
 
 /// How bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -193,7 +198,9 @@ pub enum Severity {
 }
 
 /// What holds for a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Denied, and nothing allowed since.
@@ -239,7 +246,7 @@ impl Verdict {
 }
 
 /// A row of the profile bound to one subnet and one direction.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Requirement {
     /// `profile/row-id`.
     pub row: String,
@@ -280,7 +287,7 @@ pub struct Requirement {
 }
 
 /// What the rules do with all packets of a requirement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfiguredText {
     /// In one word.
     pub verdict: ConfiguredVerdict,
@@ -291,7 +298,9 @@ pub struct ConfiguredText {
 }
 
 /// What rules do with all packets of a requirement, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfiguredVerdict {
     /// All are denied.
@@ -305,7 +314,7 @@ pub enum ConfiguredVerdict {
 }
 
 /// A security rule, and where the given documents state it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct RuleLocation {
     /// Name of the NSG (or of another holder).
     pub nsg: String,
@@ -318,7 +327,7 @@ pub struct RuleLocation {
 }
 
 /// How many captured connections had an outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCount {
     /// What became of them.
     pub outcome: Outcome,
@@ -331,7 +340,7 @@ pub struct OutcomeCount {
 }
 
 /// Flows seen, duplicates and second observers taken out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Observed {
     /// Flows begun (attempts, where denied).
     pub flows: u64,
@@ -355,10 +364,24 @@ pub struct Observed {
     pub samples: Vec<SampleText>,
     /// Flows begun over time.
     pub timeline: TimelineText,
+    /// The groups of the facts that it is made of, by index. Not in the document: `evidence` asks.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub groups: GroupIndexes,
+}
+
+/// Groups of the facts, by index. All are equal: they say where a number comes from, not what it is.
+#[derive(Debug, Clone, Default)]
+pub struct GroupIndexes(pub Vec<usize>);
+
+impl PartialEq for GroupIndexes {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A deciding rule and how many flows it decided.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleCount {
     /// NSG or other holder of the rule: the last part of its resource ID, or the ID as logged.
     pub nsg: String,
@@ -373,7 +396,7 @@ pub struct RuleCount {
 }
 
 /// One tuple as evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleText {
     /// Event time (RFC 3339).
     pub time: String,
@@ -388,7 +411,7 @@ pub struct SampleText {
 }
 
 /// Flows over time.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineText {
     /// Start of the first bucket (RFC 3339); absent where there is none.
     pub start: Option<String>,
@@ -399,7 +422,7 @@ pub struct TimelineText {
 }
 
 /// Something that someone should look at.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Stable code, such as `NSG101`.
     pub code: String,
@@ -423,10 +446,56 @@ pub struct Finding {
     pub contrast: Option<Observed>,
     /// The security rules that it concerns, where rules were given.
     pub rules: Vec<RuleLocation>,
+    /// Who accepted it, why and until when; absent where nobody did. It fails no run then.
+    #[serde(default)]
+    pub suppressed: Option<Suppression>,
+}
+
+/// An accepted finding: the words of the baseline's entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Suppression {
+    /// Why it is accepted.
+    pub reason: String,
+    /// Who answers for that.
+    pub owner: String,
+    /// The last day on which it holds, `YYYY-MM-DD`.
+    pub expires: String,
+}
+
+/// What became of a baseline's entries: suppressed + expired + unmatched = entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineText {
+    /// The file.
+    pub file: String,
+    /// The day that expiry was judged by, `YYYY-MM-DD`.
+    pub today: String,
+    /// Entries.
+    pub entries: u64,
+    /// Findings that they suppress.
+    pub suppressed: u64,
+    /// Entries whose finding is back, since they have expired.
+    pub expired: Vec<BaselineEntry>,
+    /// Entries that match no finding of this audit.
+    pub unmatched: Vec<BaselineEntry>,
+}
+
+/// An entry of a baseline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineEntry {
+    /// Fingerprint of the finding.
+    pub fingerprint: String,
+    /// Code of its check.
+    pub code: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// Who answers for that.
+    pub owner: String,
+    /// The last day on which it holds, `YYYY-MM-DD`.
+    pub expires: String,
 }
 
 /// Flows from one place to another.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MatrixCell {
     /// Subnet name, or `internet`, `peered`, `on-premises`, `platform`, `private`, `virtual-network`.
     pub source: String,
@@ -441,7 +510,9 @@ pub struct MatrixCell {
 }
 
 /// How a flow group is classed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrafficClass {
     /// A requirement needs it and it was denied.
@@ -463,7 +534,7 @@ pub enum TrafficClass {
 }
 
 /// What the given rules do with a flow group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenRuling {
     /// What becomes of it.
     pub answer: GivenAnswer,
@@ -472,7 +543,9 @@ pub struct GivenRuling {
 }
 
 /// What rules do with packets, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum GivenAnswer {
     /// Let through.
@@ -484,7 +557,7 @@ pub enum GivenAnswer {
 }
 
 /// A flow group, classified.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrafficGroup {
     /// Where from: subnet name or scope, with the most specific tag that the profile knows.
     pub source: String,

@@ -37,6 +37,28 @@ pub(crate) fn place(scope: Scope, environment: &Environment) -> String {
     word.to_owned()
 }
 
+/// A place as fingerprints have it: as [`place`], but a subnet that is called like a scope is none.
+pub(crate) fn place_identity(scope: Scope, environment: &Environment) -> String {
+    const SCOPES: [Scope; 6] = [
+        Scope::VirtualNetwork,
+        Scope::Peered,
+        Scope::OnPremises,
+        Scope::Platform,
+        Scope::Private,
+        Scope::Internet,
+    ];
+    let name = place(scope, environment);
+    let is_subnet = matches!(scope, Scope::Subnet(_));
+    if is_subnet
+        && SCOPES
+            .iter()
+            .any(|&other| place(other, environment) == name)
+    {
+        return format!("subnet {name}");
+    }
+    name
+}
+
 /// The places of a run, with the service tags ordered once: an endpoint is asked for every group.
 pub(crate) struct Places<'a> {
     classes: &'a Classes,

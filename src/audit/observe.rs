@@ -13,7 +13,7 @@ use crate::flowlog::LogKind;
 use crate::net::{Decision, Direction, Outcome, Protocol, Timestamp};
 use crate::tally::{Facts, Group, Port, RuleName, Sample};
 
-use super::model::{Observed, OutcomeCount, RuleCount, SampleText, TimelineText};
+use super::model::{GroupIndexes, Observed, OutcomeCount, RuleCount, SampleText, TimelineText};
 use super::names;
 
 /// Most tuples that are shown of one number.
@@ -197,7 +197,19 @@ impl Presenter<'_> {
             rules: self.rules(groups),
             samples: self.samples(groups),
             timeline: self.timeline(&counted.buckets),
+            groups: self.indexes(groups),
         }
+    }
+
+    /// Which groups of the facts they are, in order.
+    fn indexes(&self, groups: &[&Group]) -> GroupIndexes {
+        let mut indexes: Vec<_> = groups
+            .iter()
+            .filter_map(|group| self.facts.groups.element_offset(group))
+            .collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        GroupIndexes(indexes)
     }
 
     /// The deciding rules, most flows first.

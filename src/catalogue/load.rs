@@ -36,6 +36,14 @@ const EMBEDDED: &[(&str, &str)] = &[
     embedded!("logicapps-standard"),
 ];
 
+/// The text of a profile in the binary.
+pub fn embedded_text(name: &str) -> Option<&'static str> {
+    EMBEDDED
+        .iter()
+        .find(|(file, _)| file.strip_suffix(".toml") == Some(name))
+        .map(|(_, text)| *text)
+}
+
 /// All profiles of a run: the embedded ones, then users' own. Names and aliases are unique.
 #[derive(Debug, Clone)]
 pub struct Catalogue {

@@ -12,7 +12,7 @@ pub mod text;
 
 pub use diff::{FieldChange, ProfileDiff, RowChange, diff};
 pub use lint::{LintMessage, Severity, lint};
-pub use load::Catalogue;
+pub use load::{Catalogue, embedded_text};
 pub use profile::*;
 pub use spec::{PeersSpec, RowSpec, rows};
 pub use term::{is_known_tag, parse_term};

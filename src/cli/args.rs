@@ -34,6 +34,12 @@ pub enum Verb {
     Test(Box<TestArgs>),
     /// Prove of every requirement whether the rules allow all of it.
     Prove(Box<ProveArgs>),
+    /// Compare two audits: findings that are new, gone and changed; exit status 1 where any is new.
+    Diff(Box<super::diff::DiffArgs>),
+    /// List every tuple behind a finding: file, offset, and how to find it there.
+    Evidence(Box<super::evidence::EvidenceArgs>),
+    /// Check that the inputs and outputs of an audit are still those of its manifest.
+    Verify(Box<super::verify::VerifyArgs>),
     /// Say what a change of rules newly allows and denies, exactly.
     DiffRules(Box<DiffRulesArgs>),
     /// List, show, check or compare profiles.
@@ -45,8 +51,8 @@ pub enum Verb {
     },
     /// List the checks.
     Checks,
-    /// Print the JSON schema of the report.
-    Schema,
+    /// Print the JSON schema of the report, or of another document.
+    Schema(super::schema::SchemaArgs),
 }
 
 /// Which logs, and what of them.
@@ -166,6 +172,9 @@ pub struct AuditArgs {
     /// Colour: auto, always, never.
     #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = "Report")]
     pub color: Colour,
+    /// What is accepted, and what is kept of the run.
+    #[command(flatten)]
+    pub baseline: super::baseline::BaselineArgs,
     /// No progress bar.
     #[arg(long, short, help_heading = "Report")]
     pub quiet: bool,

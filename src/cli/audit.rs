@@ -1,16 +1,18 @@
 //! `nsgaudit audit`.
 
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 use super::args::{AuditArgs, FailOn};
-use super::{Status, reports, rules, setup, tell};
-use crate::audit::{Audit, AuditInput, Severity, audit, given};
+use super::manifest::{self, Recorder};
+use super::{Status, baseline, given, reports, setup, tell};
+use crate::audit::{Audit, AuditInput, Severity, audit};
 use crate::error::{Error, Result};
-use crate::policy::network::Network;
+use crate::manifest::Role;
 use crate::tally::TallyLimits;
 
 /// The profile of the seed, where nothing names another.
-const DEFAULT_PROFILE: &str = "ise";
+pub(super) const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     reports::check(args)?;
@@ -28,15 +30,11 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         );
         return Err(Error::Usage { message });
     }
+    let kept = &args.baseline;
+    manifest::check_target(kept.manifest.as_deref(), args.output.as_deref())?;
+    let accepted = baseline::read(kept)?;
     let mut stated = setup::environment(&args.environment)?;
-    let azure = match &args.azure {
-        Some(folder) => Some(rules::read(folder)?),
-        None => None,
-    };
-    if let Some(azure) = azure.as_ref().filter(|_| stated.assumed) {
-        stated.environment = stated.environment.over(azure.environment());
-        stated.assumed = false;
-    }
+    let azure = given::read(args.azure.as_deref(), &mut stated)?;
     let profile = args
         .profile
         .as_deref()
@@ -46,6 +44,10 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     let catalogue = setup::catalogue(&[&profile])?;
     let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
     let logs = setup::logs(&args.logs, &stated.environment)?;
+    let recorder = kept
+        .manifest
+        .as_ref()
+        .map(|_| Recorder::begin(&logs.plan, &other_inputs(args, &profile)));
     let limits = TallyLimits {
         groups: args.max_groups,
         records: args.max_records,
@@ -58,21 +60,15 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         assumptions.push(said.to_owned());
     }
     let environment = stated.environment.clone();
-    let network = azure.as_ref().map(|azure| {
-        let newest = basis.tags.editions.len().saturating_sub(1);
-        Network::new(azure, &environment, &basis.tags, newest)
-    });
-    let cuts = match &network {
-        Some(network) => given::cuts(network, &environment),
-        None => Vec::new(),
-    };
+    let network = given::network(azure.as_ref(), &environment, &basis.tags);
+    let cuts = given::cuts(network.as_ref(), &environment);
     let read = setup::read(&logs, stated, &basis, &cuts, limits, progress)?;
     assumptions.extend(read.assumptions);
     if logs.plan.skipped_by_path() > 0 {
         let skipped = logs.plan.skipped_by_path();
         assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
     }
-    let audit = audit(&AuditInput {
+    let mut audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,
         profile: basis.profile,
@@ -90,9 +86,57 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         .any(|(kind, _)| kind.is_unreadable_input());
     // The audit has all of it that is reported.
     drop(read.facts);
-    let written = reports::write(&audit, args);
+    accepted.apply(&mut audit);
+    accepted.draft(&audit, kept.write_baseline.as_deref())?;
+    let written = reports::write(&audit, args, recorder.as_ref());
+    if let (Some(recorder), Some(target)) = (recorder, &kept.manifest) {
+        for file in recorder.finish(target, &audit, args.service_tags.is_empty())? {
+            tell("no hash", &file);
+        }
+    }
     let status = status(&audit, args, unreadable);
     Ok(if written { status } else { Status::Incomplete })
+}
+
+/// What a run reads besides its logs, for the manifest.
+fn other_inputs(args: &AuditArgs, profile: &str) -> Vec<(Role, PathBuf)> {
+    let environment = &args.environment;
+    let mut others: Vec<_> = setup::config_file(environment)
+        .map(|path| (Role::Config, path.to_owned()))
+        .into_iter()
+        .collect();
+    others.extend(
+        environment
+            .vnet
+            .iter()
+            .map(|path| (Role::Vnet, path.clone())),
+    );
+    others.extend(
+        args.service_tags
+            .iter()
+            .map(|path| (Role::ServiceTags, tags_file(path))),
+    );
+    others.extend(
+        args.baseline
+            .baseline
+            .iter()
+            .map(|path| (Role::Baseline, path.clone())),
+    );
+    others.extend(args.azure.iter().map(|path| (Role::Azure, path.clone())));
+    let profile = PathBuf::from(profile);
+    if profile.is_file() {
+        others.push((Role::Profile, profile));
+    }
+    others
+}
+
+/// The file of `FILE=YYYY-MM-DD`.
+fn tags_file(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    match text.rsplit_once('=') {
+        Some((file, _)) if !path.exists() => PathBuf::from(file),
+        _ => path.to_owned(),
+    }
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
@@ -128,7 +172,12 @@ fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
         );
         return Status::Inconclusive;
     }
-    let worst = audit.findings.iter().map(|finding| finding.severity).max();
+    let worst = audit
+        .findings
+        .iter()
+        .filter(|finding| finding.suppressed.is_none())
+        .map(|finding| finding.severity)
+        .max();
     if least(args.fail_on).is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {
         return Status::Findings;
     }
@@ -153,7 +202,7 @@ fn read(files: u64) -> String {
     }
 }
 
-fn least(fail_on: FailOn) -> Option<Severity> {
+pub(super) fn least(fail_on: FailOn) -> Option<Severity> {
     match fail_on {
         FailOn::Info => Some(Severity::Info),
         FailOn::Low => Some(Severity::Low),

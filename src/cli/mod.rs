@@ -3,16 +3,23 @@
 
 pub mod args;
 mod audit;
+mod baseline;
 mod connections;
+mod diff;
+mod evidence;
 mod fill;
 mod flows;
+mod given;
 mod init;
+mod manifest;
 pub mod output;
 mod profiles;
 pub mod progress;
 mod reports;
 mod rules;
+mod schema;
 mod setup;
+mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -79,11 +86,14 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),
         Verb::Prove(args) => rules::prove(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
+        Verb::Evidence(args) => evidence::run(&args),
+        Verb::Verify(args) => verify::run(&args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),
         Verb::Checks => print(&checks::list_text()),
-        Verb::Schema => print(&report::json::schema()),
+        Verb::Schema(args) => schema::run(&args),
     }
 }
 

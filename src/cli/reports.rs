@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use super::args::{AuditArgs, Format};
+use super::manifest::Recorder;
 use super::{colours, output, tell_error};
 use crate::audit::{Audit, RuleLocation};
 use crate::error::{Error, Result};
@@ -45,7 +46,7 @@ pub(super) fn refuse_terminal(binary: bool, output: Option<&Path>, option: &str)
 
 /// Writes each report, whole or not at all; one that fails is told, and leaves the others alone.
 /// Whether all were written.
-pub(super) fn write(audit: &Audit, args: &AuditArgs) -> bool {
+pub(super) fn write(audit: &Audit, args: &AuditArgs, recorder: Option<&Recorder>) -> bool {
     let main = (args.format, args.output.as_deref());
     let further = args
         .report
@@ -53,7 +54,7 @@ pub(super) fn write(audit: &Audit, args: &AuditArgs) -> bool {
         .map(|report| (report.format, Some(report.file.as_path())));
     let mut written = true;
     for (format, target) in further.chain([main]) {
-        if let Err(error) = one(audit, args, format, target) {
+        if let Err(error) = one(audit, args, format, target, recorder) {
             tell_error(&error);
             written = false;
         }
@@ -61,7 +62,17 @@ pub(super) fn write(audit: &Audit, args: &AuditArgs) -> bool {
     written
 }
 
-fn one(audit: &Audit, args: &AuditArgs, format: Format, target: Option<&Path>) -> Result<()> {
+fn one(
+    audit: &Audit,
+    args: &AuditArgs,
+    format: Format,
+    target: Option<&Path>,
+    recorder: Option<&Recorder>,
+) -> Result<()> {
+    let stream = |content: &output::Content<'_>| match recorder {
+        Some(recorder) => recorder.stream(target, content),
+        None => output::stream(target, content),
+    };
     let writer: fn(&Audit, &mut dyn Write) -> io::Result<()> = match format {
         Format::Text => {
             let options = TextOptions {
@@ -70,7 +81,7 @@ fn one(audit: &Audit, args: &AuditArgs, format: Format, target: Option<&Path>) -
                 ..TextOptions::default()
             };
             let text = report::text::render(audit, &options);
-            return output::write(target, text.as_bytes());
+            return stream(&|to| to.write_all(text.as_bytes()));
         }
         Format::Json => report::json::write,
         Format::Jsonl => report::jsonl::write,
@@ -87,7 +98,7 @@ fn one(audit: &Audit, args: &AuditArgs, format: Format, target: Option<&Path>) -
         Format::Parquet => report::parquet::groups,
         Format::Prometheus => report::prometheus::write,
     };
-    output::stream(target, &|to| writer(audit, to))
+    stream(&|to| writer(audit, to))
 }
 
 /// Largest document of rules that is read again for its lines, in bytes.

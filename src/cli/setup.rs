@@ -17,6 +17,7 @@ use crate::net::{Mac, PrefixSet, Timestamp, prefix};
 use crate::pipeline::{self, CaptureReading, Reading};
 use crate::simd::Level;
 use crate::tally::finish::Gathered;
+use crate::tally::trace::Ground;
 use crate::tally::{MOST_EDITIONS, NamedPorts, Narrow, Shared, TallyLimits};
 
 /// The environment of a run, and what stated it.
@@ -35,6 +36,14 @@ pub(super) struct Stated {
 /// The file that is read where no option names an environment.
 const DEFAULT_CONFIG: &str = "nsgaudit.toml";
 
+/// The configuration that is read, where there is one.
+pub(super) fn config_file(args: &EnvironmentArgs) -> Option<&Path> {
+    let default = Path::new(DEFAULT_CONFIG);
+    args.config
+        .as_deref()
+        .or_else(|| default.exists().then_some(default))
+}
+
 /// Reads what states the environment: the configuration, laid over the virtual network's document.
 pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
     let vnet = args
@@ -43,12 +52,9 @@ pub(super) fn environment(args: &EnvironmentArgs) -> Result<Stated> {
         .map(|vnet| environment::vnet::read(vnet, args.vnet_name.as_deref()))
         .transpose()?;
     let (below, remarks) = vnet.map(|vnet| (vnet.environment, vnet.remarks)).unzip();
-    let default = Path::new(DEFAULT_CONFIG);
-    let config = args
-        .config
-        .as_deref()
-        .or_else(|| default.exists().then_some(default));
-    let config = config.map(crate::config::Config::read).transpose()?;
+    let config = config_file(args)
+        .map(crate::config::Config::read)
+        .transpose()?;
     let (above, profile) = config
         .map(|config| (config.environment, config.profile))
         .unzip();
@@ -271,6 +277,18 @@ pub(super) fn read(
     limits: TallyLimits,
     progress: bool,
 ) -> Result<Read> {
+    Ok(read_to_trace(logs, stated, basis, cuts, limits, progress)?.0)
+}
+
+/// Reads the logs, and keeps what a second reading needs.
+pub(super) fn read_to_trace(
+    logs: &Logs,
+    stated: Stated,
+    basis: &Basis<'_>,
+    cuts: &[PrefixSet],
+    limits: TallyLimits,
+    progress: bool,
+) -> Result<(Read, Ground)> {
     let rows = || {
         std::iter::once(&basis.profile)
             .chain(&basis.included)
@@ -295,6 +313,7 @@ pub(super) fn read(
         .map(|edition| edition.date.0)
         .collect();
     let gathered = gather(logs, &counted_by, &editions, &ports, limits, progress)?;
+    let blocks = gathered.blocks();
     if !stated.assumed {
         let facts = gathered.finish(&counted_by, &counted_by);
         let mut assumptions = stated.remarks;
@@ -303,11 +322,20 @@ pub(super) fn read(
                         all-private is stated";
             assumptions.push(said.to_owned());
         }
-        return Ok(Read {
+        let read = Read {
             environment: stated.environment,
             assumptions,
             facts,
-        });
+        };
+        let ground = Ground {
+            counted_by,
+            partition: None,
+            editions,
+            ports,
+            limits,
+            blocks,
+        };
+        return Ok((read, ground));
     }
     let (assumed, mut assumptions) = environment::assume(
         &gathered.coverage.interfaces,
@@ -318,11 +346,20 @@ pub(super) fn read(
     let partition =
         Partition::new(&environment, true, &terms, &basis.tags, &[]).map_err(too_many)?;
     let facts = gathered.finish(&counted_by, &partition);
-    Ok(Read {
+    let read = Read {
         environment,
         assumptions,
         facts,
-    })
+    };
+    let ground = Ground {
+        counted_by,
+        partition: Some(partition),
+        editions,
+        ports,
+        limits,
+        blocks,
+    };
+    Ok((read, ground))
 }
 
 /// Reads the logs into a tally, with a progress bar where wanted.

@@ -112,6 +112,11 @@ impl ServiceTags {
         }
     }
 
+    /// The snapshot in the binary, as it is kept.
+    pub fn embedded_bytes() -> &'static [u8] {
+        SNAPSHOT
+    }
+
     /// Reads editions from files, which then stand instead of the embedded one: Microsoft's
     /// `ServiceTags_Public_20251109.json` (dated by its name), or any document of the same shape
     /// as `FILE=YYYY-MM-DD`; plain or gzip. No path: the embedded snapshot.

@@ -26,6 +26,31 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// An argument as a POSIX shell reads it back; one that a terminal would obey in `$'…'`, for bash.
+pub fn shell(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return argument.to_owned();
+    }
+    if !argument.chars().any(is_unsafe) {
+        return format!("'{}'", argument.replace('\'', "'\\''"));
+    }
+    let mut out = String::from("$'");
+    for c in argument.chars() {
+        match c {
+            '\'' | '\\' => out.extend(['\\', c]),
+            c if !is_unsafe(c) => out.push(c),
+            c => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    hex(&mut out, "\\x", u32::from(byte), 2, "");
+                }
+            }
+        }
+    }
+    out.push('\'');
+    out
+}
+
 /// JSON text with the same characters as `\uXXXX`, so that printing it is harmless.
 ///
 /// The document's value stays what it is: outside strings, JSON has none of them but line breaks,

@@ -67,6 +67,11 @@ pub fn schema() -> String {
     pretty(&schema)
 }
 
+/// A document as indented JSON with a final line break, as harmless as [`write()`]'s.
+pub(super) fn document(value: &impl serde::Serialize) -> String {
+    pretty(value)
+}
+
 fn pretty(value: &impl serde::Serialize) -> String {
     // The model has string keys only and its `Serialize` is derived, so this cannot fail.
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();

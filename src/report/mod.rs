@@ -4,12 +4,15 @@
 mod community;
 pub mod connections;
 pub mod csv;
+pub mod difference;
 pub mod ecs;
 pub mod escape;
+pub mod evidence;
 pub mod flows;
 pub mod json;
 pub mod jsonl;
 pub mod junit;
+pub mod manifest;
 pub mod markdown;
 pub mod ocsf;
 pub mod parquet;

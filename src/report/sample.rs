@@ -238,6 +238,7 @@ fn finding(code: &str, check: &str, severity: Severity, title: &str) -> Finding 
         evidence: None,
         contrast: None,
         rules: Vec::new(),
+        suppressed: None,
     }
 }
 
@@ -457,6 +458,7 @@ pub(crate) fn incident() -> Audit {
         input: input(),
         requirements: requirements(),
         findings: findings(),
+        baseline: None,
         matrix: vec![
             cell("compute", "internet", 96_120, 1_204),
             cell("compute", "apim", 12_840, 0),

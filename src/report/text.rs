@@ -1,7 +1,9 @@
 //! The audit for a person at a terminal: the answer first, the worst first, the evidence beside it.
 
+mod accepted;
 mod account;
 mod citation;
+mod difference;
 mod findings;
 mod headline;
 mod joint;
@@ -17,6 +19,8 @@ mod tests;
 
 use crate::audit::Audit;
 use citation::Citations;
+pub use difference::render_difference;
+pub(super) use difference::{change_text, gone_word};
 use page::Page;
 
 /// How the text is set.
@@ -56,6 +60,7 @@ pub fn render(audit: &Audit, options: &TextOptions) -> String {
     headline::print(&mut page, audit);
     verdicts::print(&mut page, audit, all);
     findings::print(&mut page, &mut files, audit, all);
+    accepted::print(&mut page, audit);
     traffic::print(&mut page, audit, all);
     account::print(&mut page, &mut files, audit, all);
     page.finish(options.colour)

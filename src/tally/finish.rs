@@ -101,6 +101,10 @@ impl Shared<'_> {
 }
 
 impl Gathered {
+    pub(super) fn blocks_v6(&self) -> &BlocksV6 {
+        &self.parts.blocks
+    }
+
     /// The facts. `counted_by` is the partition that the workers classed by, `partition` the one
     /// that the facts are to speak of: the same, unless the environment was assumed in between.
     pub fn finish(self, counted_by: &Partition, partition: &Partition) -> Facts {
@@ -145,14 +149,14 @@ impl Gathered {
 }
 
 /// Where keys' places lie in the final partition.
-struct Places<'a> {
-    counted_by: &'a Partition,
-    partition: &'a Partition,
-    blocks: &'a BlocksV6,
+pub(super) struct Places<'a> {
+    pub(super) counted_by: &'a Partition,
+    pub(super) partition: &'a Partition,
+    pub(super) blocks: &'a BlocksV6,
 }
 
 impl Places<'_> {
-    fn class(&self, place: Place) -> ClassId {
+    pub(super) fn class(&self, place: Place) -> ClassId {
         let number = match place.meaning() {
             Meaning::Class(class) if std::ptr::eq(self.counted_by, self.partition) => class,
             Meaning::Class(class) => {

@@ -12,6 +12,7 @@ pub mod narrow;
 mod rules;
 mod seen;
 mod totals;
+pub mod trace;
 mod worker;
 
 pub(crate) use coverage::MOST_NAMES;

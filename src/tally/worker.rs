@@ -324,7 +324,7 @@ impl<'a> Worker<'a> {
     }
 
     #[inline]
-    fn place(&mut self, batch: &RecordBatch, tuple: &Tuple) -> (Place, Place) {
+    pub(super) fn place(&mut self, batch: &RecordBatch, tuple: &Tuple) -> (Place, Place) {
         let lookup = &self.shared.partition.lookup;
         let outbound = tuple.bits.direction() == Direction::Outbound;
         if tuple.bits.is_wide() {
@@ -371,7 +371,7 @@ impl<'a> Worker<'a> {
     }
 
     #[inline]
-    fn edition(&self, time: i64) -> u8 {
+    pub(super) fn edition(&self, time: i64) -> u8 {
         let editions = &self.shared.editions;
         if editions.len() < 2 {
             return 0;
@@ -461,7 +461,27 @@ impl<'a> Worker<'a> {
         filtered
     }
 
-    fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
+    /// For a second reading: whether a record is counted at all, and then whether it was counted before.
+    pub(super) fn admits(&mut self, batch: &RecordBatch) -> Option<bool> {
+        self.resolve_groups(batch);
+        (!self.is_filtered(batch)).then(|| self.is_duplicate(batch))
+    }
+
+    /// Number of a tuple's rule, once its record is admitted.
+    pub(super) fn rule_of(&self, tuple: &Tuple) -> u16 {
+        self.rules[tuple.group as usize]
+    }
+
+    /// Whether the user's filters leave all of a record out.
+    fn is_filtered(&self, batch: &RecordBatch) -> bool {
+        let narrow = self.shared.narrow;
+        let by_group = !narrow.is_everything()
+            && !self.kept.iter().any(|&kept| kept)
+            && !batch.groups.is_empty();
+        by_group || !narrow.keeps_times_of(batch)
+    }
+
+    pub(super) fn keeps(&self, batch: &RecordBatch, tuple: &Tuple) -> bool {
         self.kept[tuple.group as usize] && self.shared.narrow.keeps_tuple(batch, tuple)
     }
 
@@ -527,15 +547,7 @@ impl Sink for Worker<'_> {
         let (records, tuples) = (batch.records(), batch.tuples.len() as u64);
         self.read.records += records;
         self.read.tuples += tuples;
-        if !self.shared.narrow.is_everything()
-            && !self.kept.iter().any(|&kept| kept)
-            && !batch.groups.is_empty()
-        {
-            self.read.records_filtered += records;
-            self.read.tuples_filtered += tuples;
-            return;
-        }
-        if !self.shared.narrow.keeps_times_of(batch) {
+        if self.is_filtered(batch) {
             self.read.records_filtered += records;
             self.read.tuples_filtered += tuples;
             return;

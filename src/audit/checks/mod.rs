@@ -335,17 +335,26 @@ fn finding(code: &'static str, identity: &[&str], title: String) -> Finding {
         evidence: None,
         contrast: None,
         rules: Vec::new(),
+        suppressed: None,
     }
 }
 
 /// FNV-1a of the code and what the finding is about, 64 bits in hexadecimal. Never of counts or
-/// times: the same trouble has the same fingerprint tomorrow.
+/// times: the same trouble has the same fingerprint tomorrow. `docs/compliance.md` says what goes into
+/// each. A bar ends a part, and is escaped within one: names are chosen by whoever owns the resource.
 fn fingerprint(code: &str, identity: &[&str]) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |byte: u8| {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    };
     for part in std::iter::once(&code).chain(identity) {
-        for byte in part.bytes().chain([b'|']) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        for byte in part.bytes() {
+            if matches!(byte, b'|' | b'\\') {
+                add(b'\\');
+            }
+            add(byte);
         }
+        add(b'|');
     }
     format!("{hash:016x}")
 }
@@ -422,5 +431,10 @@ mod tests {
             format!("{second:016x}")
         });
         assert_ne!(fingerprint("a", &["b", "c"]), fingerprint("a", &["bc"]));
+        assert_ne!(fingerprint("a", &["b", "c"]), fingerprint("a", &["b|c"]));
+        assert_ne!(
+            fingerprint("a", &["b\\", "c"]),
+            fingerprint("a", &["b\\|c"])
+        );
     }
 }

@@ -93,7 +93,8 @@ impl Findings<'_> {
             Direction::Inbound => format!("{remote} reaches {subnet}"),
             Direction::Outbound => format!("{subnet} reaches {remote}"),
         };
-        let identity = [&subnet, direction.as_str(), &remote, &protocol, &port];
+        let place = names::place_identity(opening.remote, self.matcher.environment);
+        let identity = [&subnet, direction.as_str(), &place, &protocol, &port];
         let title = format!("{what} on {protocol} {port}{service}, and nothing requires it");
         let beyond = self.beyond(judged);
         let evidence = self.presenter.observed(&groups);

@@ -34,6 +34,7 @@ pub(crate) fn empty() -> Audit {
             .flat_map(|row| SUBNETS.map(|subnet| requirement(*row, subnet, Verdict::Unproven)))
             .collect(),
         findings: Vec::new(),
+        baseline: None,
         matrix: Vec::new(),
         groups: Vec::new(),
         ..incident()

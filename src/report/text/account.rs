@@ -207,7 +207,11 @@ fn next(page: &mut Page, audit: &Audit) {
         .requirements
         .iter()
         .any(|requirement| requirement.verdict == Verdict::Unproven);
-    let text = match audit.findings.first() {
+    let text = match audit
+        .findings
+        .iter()
+        .find(|finding| finding.suppressed.is_none())
+    {
         Some(finding) => Text::toned(Tone::Strong, &format!("nsgaudit explain {}", finding.code))
             .plain(" tells what the worst finding means and what to do"),
         None if unproven => Text::toned(Tone::Strong, "--all")

@@ -14,22 +14,27 @@ const SAMPLES: usize = 2;
 const NAMED: usize = 3;
 
 pub(super) fn print<'a>(page: &mut Page, files: &mut Citations<'a>, audit: &'a Audit, all: bool) {
-    page.heading("FINDINGS", &summary(&audit.findings));
-    let count = shown(audit.findings.len(), all);
-    for (number, finding) in audit.findings.iter().take(count).enumerate() {
+    let findings: Vec<_> = audit
+        .findings
+        .iter()
+        .filter(|finding| finding.suppressed.is_none())
+        .collect();
+    page.heading("FINDINGS", &summary(&findings));
+    let count = shown(findings.len(), all);
+    for (number, finding) in findings.iter().take(count).enumerate() {
         if number > 0 {
             page.blank();
         }
         one(page, files, audit, finding, all);
     }
-    if audit.findings.is_empty() {
+    if findings.is_empty() {
         page.line(&Text::new().plain("  none"));
     }
-    left_out(page, audit.findings.len(), count);
+    left_out(page, findings.len(), count);
 }
 
 /// `1 critical, 2 high, 1 low`.
-fn summary(findings: &[Finding]) -> String {
+fn summary(findings: &[&Finding]) -> String {
     let mut parts = Vec::new();
     for severity in [
         Severity::Critical,
@@ -38,7 +43,7 @@ fn summary(findings: &[Finding]) -> String {
         Severity::Low,
         Severity::Info,
     ] {
-        let same = |finding: &&Finding| finding.severity == severity;
+        let same = |finding: &&&Finding| finding.severity == severity;
         let count = findings.iter().filter(same).count();
         if count > 0 {
             parts.push(format!("{} {}", grouped(count as u64), word(severity)));

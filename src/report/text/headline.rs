@@ -188,7 +188,7 @@ fn also(page: &mut Page, findings: &[Finding]) {
     let mut codes: Vec<(&Finding, u64)> = Vec::new();
     for finding in findings {
         let told = ["NSG101", "NSG102", "NSG103", "NSG104"].contains(&finding.code.as_str());
-        if finding.severity < Severity::High || told {
+        if finding.severity < Severity::High || told || finding.suppressed.is_some() {
             continue;
         }
         match codes

@@ -1,0 +1,34 @@
+//! `nsgaudit schema`: the JSON schemas of what the program writes.
+
+use clap::{Args, ValueEnum};
+
+use super::{Status, print};
+use crate::error::Result;
+use crate::report;
+
+/// Options of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which document.
+    #[arg(value_enum, default_value_t = SchemaOf::Audit)]
+    pub of: SchemaOf,
+}
+
+/// Documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The report of `audit`.
+    Audit,
+    /// The comparison of `diff`.
+    Diff,
+    /// The manifest of `audit --manifest`.
+    Manifest,
+}
+
+pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
+    print(&match args.of {
+        SchemaOf::Audit => report::json::schema(),
+        SchemaOf::Diff => report::difference::schema(),
+        SchemaOf::Manifest => report::manifest::schema(),
+    })
+}
