@@ -355,6 +355,8 @@ pub enum Format {
     Text,
     /// The whole audit; `nsgaudit schema` prints its schema.
     Json,
+    /// For people, in a browser or printed: one file, which loads nothing.
+    Html,
 }
 
 /// Formats of flow records.

@@ -75,6 +75,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     let output = args.output.as_deref();
     match args.format {
         Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
+        Format::Html => output::stream(output, &|to| report::html::write(&audit, to))?,
         Format::Text => {
             let colour = colours(args.color, output.is_some());
             let options = TextOptions {

@@ -4,7 +4,10 @@
 pub mod connections;
 pub mod escape;
 pub mod flows;
+pub mod html;
 pub mod json;
+mod number;
+mod purpose;
 pub mod rules;
 pub mod text;
 

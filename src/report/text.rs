@@ -4,9 +4,7 @@ mod account;
 mod citation;
 mod findings;
 mod headline;
-mod number;
 mod page;
-mod purpose;
 mod table;
 mod traffic;
 mod verdicts;
@@ -14,9 +12,15 @@ mod verdicts;
 #[cfg(test)]
 mod tests;
 
+use super::number;
 use crate::audit::Audit;
 use citation::Citations;
 use page::Page;
+
+pub(in crate::report) use findings::labels;
+pub(in crate::report) use headline::lines as answer;
+pub(in crate::report) use page::Tone;
+pub(in crate::report) use traffic::described as class;
 
 /// How the text is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +74,7 @@ fn left_out(page: &mut Page, total: usize, shown: usize) {
     if total > shown {
         let more = number::grouped((total - shown) as u64);
         page.line(&page::Text::toned(
-            page::Tone::Quiet,
+            Tone::Quiet,
             &format!("  and {more} more: --all, or --format json"),
         ));
     }
