@@ -82,12 +82,12 @@ fn one(audit: &Audit, axis: Option<Axis>, finding: &Finding) -> Markup {
             }
             (when(axis, finding))
             @if let Some(seen) = &finding.evidence { @if !seen.samples.is_empty() {
-                (pieces::samples(&seen.samples, "Evidence: the first tuples"))
+                (pieces::samples(&seen.samples, "Evidence: the first tuples", &finding.title))
             } }
             @if let Some(seen) = &finding.contrast { @if !seen.samples.is_empty() {
                 details {
                     summary { "Evidence of the contrary: " (counted(seen.samples.len() as u64, "tuple")) }
-                    (pieces::samples(&seen.samples, "In contrast: the first tuples"))
+                    (pieces::samples(&seen.samples, "In contrast: the first tuples", &finding.title))
                 }
             } }
         }

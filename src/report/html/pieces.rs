@@ -153,10 +153,10 @@ pub(super) fn locations(rules: &[RuleLocation]) -> Markup {
     }
 }
 
-/// Tuples as evidence: time, tuple, tags, file and offset.
-pub(super) fn samples(samples: &[SampleText], caption: &str) -> Markup {
+/// Tuples as evidence: time, tuple, tags, file and offset. `of` tells the table from its like.
+pub(super) fn samples(samples: &[SampleText], caption: &str, of: &str) -> Markup {
     html! {
-        div class="scroll" tabindex="0" role="region" aria-label=(caption) {
+        div class="scroll" tabindex="0" role="region" aria-label={ (caption) ": " (of) } {
             table class="evidence" {
                 caption { (caption) }
                 thead { tr {

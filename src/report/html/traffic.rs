@@ -108,7 +108,7 @@ fn table(groups: &[TrafficGroup]) -> Markup {
                 "largest first. With JavaScript all can be searched and sorted."
             } @else { "All " (counted(groups.len() as u64, "group")) ", the worst class first." }
         }
-        div class="scroll" tabindex="0" role="region" aria-label="Flow groups" {
+        div class="scroll" tabindex="0" role="region" aria-label="Table of flow groups" {
             table id="groups" class="groups" {
                 caption { "Flow groups" }
                 thead { tr {
