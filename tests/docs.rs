@@ -112,8 +112,10 @@ fn the_readme_names_the_test_command_that_ci_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let ci = std::fs::read_to_string(root.join(".ci/run")).unwrap();
-    assert!(readme.contains("```sh\ncargo test\n```"));
-    assert!(ci.lines().any(|line| line == "cargo test"));
+    assert!(readme.contains("```sh\ntests/setup.sh && cargo test\n```"));
+    for command in ["tests/setup.sh", "cargo test"] {
+        assert!(ci.lines().any(|line| line == command), "{command}");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test may read the environment")]

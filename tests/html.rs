@@ -193,7 +193,8 @@ fn blank_of_paths(report: &[u8]) -> String {
 fn hostile_names_do_nothing() {
     const RULE: &str = "UserRule_</script><script>hit=1</script>";
     const DENY: &str = "UserRule_\"><img src=x onerror=hit=2>\u{202e}<!--";
-    const NSG: &str = "<svg onload=hit=3>&lt;'";
+    // Of IDs the capitals are what counts.
+    const NSG: &str = "<SVG ONLOAD=HIT=3>&LT;'";
     const SUBNET: &str = "<b onclick=hit=4>compute</b>\" autofocus onfocus=\"hit=4";
     const TAG: &str = "Tag<iframe srcdoc='<script>parent.hit=5</script>'>";
     const PURPOSE: &str = "</title></style><base href='//hit'>]]>{{7*7}}${7*7}";
@@ -205,10 +206,9 @@ fn hostile_names_do_nothing() {
         "[virtual-network]\nname = \"net\"\naddress-space = [\"10.20.0.0/16\"]\n\
          [[subnet]]\nname = {}\nprefixes = [\"10.20.0.0/27\"]\nrole = \"compute\"\n\
          [[requirement]]\nid = \"own\"\npurpose = {}\ndirection = \"outbound\"\nports = [5672]\n\
-         destination = {}\nimpact = {}\ncondition = {}\n",
+         destination = \"Internet\"\nimpact = {}\ncondition = {}\n",
         own(SUBNET),
         own(PURPOSE),
-        own(TAG),
         own(PURPOSE),
         own(PURPOSE),
     );

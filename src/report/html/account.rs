@@ -20,7 +20,7 @@ pub(super) fn section(audit: &Audit) -> Markup {
                     (read(input))
                     dl {
                         dt { "Files" } dd { (grouped(input.flow_files)) " of " (grouped(input.files)) " held flow records, " (bytes(input.bytes)) " of text" }
-                        dt { "Coverage" } dd { (coverage(input)) }
+                        @if input.coverage.interfaces > 0 || input.captures.is_none() { dt { "Coverage" } dd { (coverage(input)) } }
                         @if let Some(read) = &input.captures { dt { "Packets" } dd { (captures(read)) } }
                         @if input.duplicates_kept { dt { "Note" } dd class="doubt" { "Too many records to remember: counts may include records that were read twice." } }
                         @if input.coarsening > 0 { dt { "Note" } dd class="doubt" { "The table of flow groups was full: keys were coarsened (level " (input.coarsening) ")." } }

@@ -1,6 +1,8 @@
 //! Names of places in the page, for links from outside: a function of what they name alone, so that
 //! a link to a finding holds in next month's report.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use crate::audit::{Finding, Requirement};
@@ -33,7 +35,9 @@ fn id(parts: &[&str]) -> String {
     let mut id: String = whole.chars().filter(plain).collect();
     if id.len() != whole.len() {
         let digest = Sha256::digest(parts.join("\0").as_bytes());
-        id += &format!(
+        // Writing to a string does not fail.
+        _ = write!(
+            id,
             "-{:02x}{:02x}{:02x}{:02x}",
             digest[0], digest[1], digest[2], digest[3]
         );

@@ -1,5 +1,7 @@
 //! Small pieces that several sections use: verdicts, severities, times, rules, samples.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use crate::audit::{Observed, RuleCount, RuleLocation, SampleText, Severity, Verdict};
@@ -129,7 +131,7 @@ fn search(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
             link.push(char::from(byte));
         } else {
-            link += &format!("%{byte:02X}");
+            _ = write!(link, "%{byte:02X}");
         }
     }
     link

@@ -2,6 +2,8 @@
 //!
 //! All strips of a page have one axis, in minutes from its start; zooming is a new `viewBox`.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use crate::audit::{Audit, Observed, TimelineText};
@@ -64,9 +66,8 @@ impl Axis {
             .unwrap_or(5_256_000);
         let first = self.start.div_euclid(MINUTE);
         let next = (first + step - 1).div_euclid(step) * step;
-        (0..)
-            .map(|number| next + number * step)
-            .take_while(|minute| minute - first <= self.length)
+        (next..=first + self.length)
+            .step_by(step as usize)
             .map(|minute| {
                 let text = Timestamp(minute * MINUTE).to_string();
                 let words = if step >= 1_440 {
@@ -174,9 +175,9 @@ fn bars(axis: Axis, timeline: &TimelineText, most: u64, up: bool) -> Markup {
     for run in timeline.counts.chunk_by(|a, b| a == b) {
         let tall = (u128::from(run[0]) * u128::from(HALF - 2)).div_ceil(u128::from(most)) as u64;
         let y = if up { HALF - tall } else { HALF + tall };
-        path += &format!("V{y}h{}", width * run.len() as i64);
+        _ = write!(path, "V{y}h{}", width * run.len() as i64);
     }
-    path += &format!("V{HALF}");
+    _ = write!(path, "V{HALF}");
     html! { path class=(if up { "allowed" } else { "denied" }) d=(path) {} }
 }
 

@@ -77,7 +77,9 @@ fn seen(audit: &Audit) -> Markup {
                 " · "
             }
             (counted(input.tuples.counted, "tuple"))
-            " · coverage " (percent(input.coverage.per_mille))
+            @if input.coverage.interfaces > 0 || input.captures.is_none() {
+                " · coverage " (percent(input.coverage.per_mille))
+            }
             " · profile " code { (audit.basis.profile) }
         }
     }

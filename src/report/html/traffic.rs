@@ -1,5 +1,7 @@
 //! Flow groups: the first as a table for every reader, all as data for the script.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use super::pieces;
@@ -165,7 +167,7 @@ const ROWS: usize = 2;
 fn rows(rows: &[String]) -> String {
     let mut text = rows[..rows.len().min(ROWS)].join(", ");
     if rows.len() > ROWS {
-        text += &format!(", +{}", rows.len() - ROWS);
+        _ = write!(text, ", +{}", rows.len() - ROWS);
     }
     text
 }
