@@ -64,7 +64,9 @@ fn look(check: &str, report: &Path, more: &[&Path], names: &[&str]) -> String {
         "{} is missing: {run}",
         packages.display()
     );
-    let alone = BROWSER.lock().unwrap_or_else(|broken| broken.into_inner());
+    let alone = BROWSER
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let ended = Command::new("node")
         .arg(script.join("check.mjs"))
         .args([Path::new(check), report])

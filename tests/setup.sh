@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 wanted=()
 has() { command -v "$1" >/dev/null; }
 has cc || wanted+=(gcc libc6-dev)
-has chromium || wanted+=(chromium fonts-dejavu-core)
+has chromium || wanted+=(chromium chromium-sandbox fonts-dejavu-core)
 has node || wanted+=(nodejs)
 has npm || wanted+=(npm)
 has pdftotext || wanted+=(poppler-utils)
