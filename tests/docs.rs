@@ -112,9 +112,9 @@ fn the_readme_names_the_test_command_that_ci_runs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let ci = std::fs::read_to_string(root.join(".ci/run")).unwrap();
-    assert!(readme.contains("```sh\ntests/setup.sh\ncargo test\n```"));
+    assert!(readme.contains("```sh\ntests/setup.sh && cargo test\n```"));
     for command in ["tests/setup.sh", "cargo test"] {
-        assert!(ci.lines().any(|line| line == command));
+        assert!(ci.lines().any(|line| line == command), "{command}");
     }
 }
 

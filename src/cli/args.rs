@@ -376,6 +376,8 @@ pub enum Format {
     Text,
     /// The whole audit; `nsgaudit schema` prints its schema.
     Json,
+    /// For people, in a browser or printed: one file, which loads nothing.
+    Html,
     /// The whole audit, an item a line.
     Jsonl,
     /// Flow groups as CSV.

@@ -84,6 +84,7 @@ fn one(
             return stream(&|to| to.write_all(text.as_bytes()));
         }
         Format::Json => report::json::write,
+        Format::Html => report::html::write,
         Format::Jsonl => report::jsonl::write,
         Format::Csv => report::csv::groups,
         Format::CsvRequirements => report::csv::requirements,

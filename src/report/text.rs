@@ -7,9 +7,7 @@ mod difference;
 mod findings;
 mod headline;
 mod joint;
-mod number;
 mod page;
-mod purpose;
 mod table;
 mod traffic;
 mod verdicts;
@@ -17,11 +15,17 @@ mod verdicts;
 #[cfg(test)]
 mod tests;
 
+use super::number;
 use crate::audit::Audit;
 use citation::Citations;
 pub use difference::render_difference;
 pub(super) use difference::{change_text, gone_word};
 use page::Page;
+
+pub(in crate::report) use findings::labels;
+pub(in crate::report) use headline::lines as answer;
+pub(in crate::report) use page::Tone;
+pub(in crate::report) use traffic::described as class;
 
 /// How the text is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +80,7 @@ fn left_out(page: &mut Page, total: usize, shown: usize) {
     if total > shown {
         let more = number::grouped((total - shown) as u64);
         page.line(&page::Text::toned(
-            page::Tone::Quiet,
+            Tone::Quiet,
             &format!("  and {more} more: --all, or --format json"),
         ));
     }

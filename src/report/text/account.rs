@@ -1,11 +1,11 @@
 //! What was read, what could not be, what was assumed: how far the answer can be trusted.
 
 use super::citation::Citations;
-use super::number::{bytes, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
 use super::{left_out, shown};
 use crate::audit::{Audit, CapturesText, FaultText, Input, Reconciled, Verdict};
+use crate::report::number::{bytes, counted, grouped, percent};
 
 /// Samples of a kind of fault, unless all are asked for.
 const SAMPLES: usize = 2;

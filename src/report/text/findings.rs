@@ -1,12 +1,12 @@
 //! What someone should look at: worst first, each with what it means and the evidence.
 
 use super::citation::Citations;
-use super::number::{self, between, bytes, counted, grouped};
 use super::page::{Page, Text, Tone};
-use super::purpose::ports;
 use super::{left_out, shown};
 use crate::audit::{Audit, Finding, Observed, SampleText, Severity, TimelineText};
 use crate::net::Timestamp;
+use crate::report::number::{self, between, bytes, counted, grouped};
+use crate::report::purpose::ports;
 
 /// Sample tuples shown of findings less than grave, unless all are asked for.
 const SAMPLES: usize = 2;
@@ -131,7 +131,7 @@ fn subnet_text(audit: &Audit, name: &str) -> Text {
 
 /// Which decision the evidence is of: required traffic is told by what was denied, anything open by
 /// what was allowed.
-fn labels(finding: &Finding) -> (&'static str, &'static str) {
+pub(in crate::report) fn labels(finding: &Finding) -> (&'static str, &'static str) {
     match finding.code.get(..4) {
         Some("NSG1") => ("denied", "allowed"),
         Some("NSG2") => ("allowed", "denied"),

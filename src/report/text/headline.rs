@@ -2,37 +2,69 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
-use super::purpose::{self, Purpose, is_before, listed};
 use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
 use crate::net::{Decision, Outcome};
+use crate::report::number::{between, counted, grouped, percent};
+use crate::report::purpose::{self, Purpose, is_before};
 
 /// Purposes named in the headline.
 const NAMED: usize = 5;
 /// Codes of other findings than on required traffic that are named in the headline.
 const ALSO: usize = 3;
 
+/// A line of the answer.
+pub(in crate::report) struct Line {
+    /// One of a list that the line before begins.
+    pub(in crate::report) listed: bool,
+    /// What it says.
+    pub(in crate::report) text: Text,
+}
+
 pub(super) fn print(page: &mut Page, audit: &Audit) {
+    for line in lines(audit) {
+        if line.listed {
+            page.hanging(&Text::new().plain("- "), &line.text, 2);
+        } else {
+            page.line(&line.text);
+        }
+    }
+    page.blank();
+    basis(page, audit);
+}
+
+/// What is broken, since when, by which rule: the first lines of every report for people.
+pub(in crate::report) fn lines(audit: &Audit) -> Vec<Line> {
     let purposes: Vec<Purpose<'_>> = purpose::gathered(audit)
         .into_iter()
         .filter(|purpose| !purpose.row().advice)
         .collect();
     let blocked = of(&purposes, Verdict::Blocked);
     let partly = of(&purposes, Verdict::PartlyBlocked);
+    let mut lines = Vec::new();
     if audit.input.tuples.counted == 0 {
         let nothing = "NOTHING WAS COUNTED";
         let meaning = ": no flow tuple was read and kept, so nothing is proven either way.";
-        page.line(&Text::toned(Tone::Bad, nothing).plain(meaning));
+        lines.push(said(Text::toned(Tone::Bad, nothing).plain(meaning)));
     }
-    trouble(page, &blocked, "BLOCKED", Tone::Bad);
-    trouble(page, &partly, "PARTLY BLOCKED", Tone::Doubtful);
+    trouble(&mut lines, &blocked, "BLOCKED", Tone::Bad);
+    trouble(&mut lines, &partly, "PARTLY BLOCKED", Tone::Doubtful);
     if blocked.is_empty() && partly.is_empty() && audit.input.tuples.counted > 0 {
-        page.line(&nothing_blocked(&purposes));
+        lines.push(said(nothing_blocked(&purposes)));
     }
-    also(page, &audit.findings);
-    page.blank();
-    basis(page, audit);
+    also(&mut lines, &audit.findings);
+    lines
+}
+
+fn said(text: Text) -> Line {
+    Line {
+        listed: false,
+        text,
+    }
+}
+
+fn listed(text: Text) -> Line {
+    Line { listed: true, text }
 }
 
 fn of<'a, 'b>(purposes: &'b [Purpose<'a>], verdict: Verdict) -> Vec<&'b Purpose<'a>> {
@@ -42,23 +74,23 @@ fn of<'a, 'b>(purposes: &'b [Purpose<'a>], verdict: Verdict) -> Vec<&'b Purpose<
         .collect()
 }
 
-fn trouble(page: &mut Page, purposes: &[&Purpose<'_>], word: &str, tone: Tone) {
+fn trouble(lines: &mut Vec<Line>, purposes: &[&Purpose<'_>], word: &str, tone: Tone) {
     let Some((first, others)) = purposes.split_first() else {
         return;
     };
     if others.is_empty() {
         let lead = Text::toned(tone, &format!("1 required purpose is {word}"));
-        page.line(&lead.plain(": ").append(sentence(first)));
+        lines.push(said(lead.plain(": ").append(sentence(first))));
         return;
     }
     let lead = format!("{} required purposes are {word}", purposes.len());
-    page.line(&Text::toned(tone, &lead).plain(":"));
+    lines.push(said(Text::toned(tone, &lead).plain(":")));
     for purpose in purposes.iter().take(NAMED) {
-        page.hanging(&Text::new().plain("- "), &sentence(purpose), 2);
+        lines.push(listed(sentence(purpose)));
     }
     if purposes.len() > NAMED {
-        let more = format!("- and {} more, in the table below", purposes.len() - NAMED);
-        page.line(&Text::toned(Tone::Quiet, &more));
+        let more = format!("and {} more, in the table below", purposes.len() - NAMED);
+        lines.push(listed(Text::toned(Tone::Quiet, &more)));
     }
 }
 
@@ -73,7 +105,7 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     let mut text = Text::toned(Tone::Strong, &purpose.row().purpose).plain(&format!(
         " ({}) in {}",
         purpose.traffic(),
-        listed(&purpose.subnets_with(purpose.worst))
+        purpose::listed(&purpose.subnets_with(purpose.worst))
     ));
     let onset = |requirement: &&Requirement| match requirement.verdict {
         // What is blocked has not begun allowed since.
@@ -184,7 +216,7 @@ fn nothing_blocked(purposes: &[Purpose<'_>]) -> Text {
 }
 
 /// Grave findings that the sentences above do not tell: the first of each code.
-fn also(page: &mut Page, findings: &[Finding]) {
+fn also(lines: &mut Vec<Line>, findings: &[Finding]) {
     let mut codes: Vec<(&Finding, u64)> = Vec::new();
     for finding in findings {
         let told = ["NSG101", "NSG102", "NSG103", "NSG104"].contains(&finding.code.as_str());
@@ -206,11 +238,11 @@ fn also(page: &mut Page, findings: &[Finding]) {
         if *more > 0 {
             text = text.plain(&format!("; and {} more of its kind", grouped(*more)));
         }
-        page.line(&text.plain("."));
+        lines.push(said(text.plain(".")));
     }
     if codes.len() > ALSO {
         let more = format!("And {} more kinds of finding as grave.", codes.len() - ALSO);
-        page.line(&Text::toned(Tone::Quiet, &more));
+        lines.push(said(Text::toned(Tone::Quiet, &more)));
     }
 }
 

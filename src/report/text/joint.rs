@@ -3,9 +3,9 @@
 use crate::audit::{Audit, ConfiguredVerdict, Requirement, Verdict};
 
 use super::page::{Page, Text, Tone};
-use super::purpose::{Purpose, listed, ports};
 use super::table::{Align, Table};
 use super::verdicts::{mark, title};
+use crate::report::purpose::{Purpose, listed, ports};
 
 /// Whether rules were given, so that there is something to join.
 pub(super) fn has_rules(audit: &Audit) -> bool {

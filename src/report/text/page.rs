@@ -10,7 +10,7 @@ use crate::report::escape;
 
 /// What a piece of text is to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(in crate::report) enum Tone {
     Plain,
     Strong,
     Bad,
@@ -34,7 +34,7 @@ impl Tone {
 
 /// A run of toned characters, all of them harmless.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Text(Vec<(char, Tone)>);
+pub(in crate::report) struct Text(Vec<(char, Tone)>);
 
 impl Text {
     pub(super) fn new() -> Self {
@@ -53,6 +53,14 @@ impl Text {
 
     pub(super) fn plain(self, text: &str) -> Self {
         self.push(Tone::Plain, text)
+    }
+
+    /// Pieces of one tone each, for a report that is no terminal.
+    pub(in crate::report) fn pieces(&self) -> Vec<(Tone, String)> {
+        self.0
+            .chunk_by(|(_, a), (_, b)| a == b)
+            .map(|piece| (piece[0].1, piece.iter().map(|(c, _)| c).collect()))
+            .collect()
     }
 
     pub(super) fn width(&self) -> usize {

@@ -1,10 +1,10 @@
 //! Who spoke to whom, and how the traffic is classed.
 
-use super::number::{bytes, compact, grouped};
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
 use super::{left_out, shown};
 use crate::audit::{Audit, MatrixCell, TrafficClass, TrafficGroup};
+use crate::report::number::{bytes, compact, grouped};
 
 pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
     if !audit.matrix.is_empty() {
@@ -142,7 +142,8 @@ fn classes(page: &mut Page, groups: &[TrafficGroup]) {
     table.print(page);
 }
 
-fn described(class: TrafficClass) -> (&'static str, Tone, &'static str) {
+/// Name, tone and meaning of a class.
+pub(in crate::report) fn described(class: TrafficClass) -> (&'static str, Tone, &'static str) {
     match class {
         TrafficClass::BlockedRequired => ("blocked-required", Tone::Bad, "denied, but required"),
         TrafficClass::OpenUnneeded => (

@@ -2,9 +2,9 @@
 
 use super::joint;
 use super::page::{Page, Text, Tone};
-use super::purpose::{self, Purpose, listed, ports};
 use super::table::{Align, Table};
 use crate::audit::{Audit, Verdict};
+use crate::report::purpose::{self, Purpose, listed, ports};
 
 /// More subnets than this are named in words, not in columns.
 const COLUMNS: usize = 6;
