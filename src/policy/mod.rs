@@ -4,6 +4,7 @@ mod axis;
 mod bits;
 mod blocks;
 mod classes;
+pub mod contract;
 pub mod count;
 mod cover;
 pub mod decider;
