@@ -3,9 +3,12 @@
 
 pub mod args;
 mod audit;
+pub mod collect;
 mod connections;
+pub mod contract;
 mod fill;
 mod flows;
+pub mod from_logs;
 mod init;
 pub mod output;
 mod profiles;
@@ -32,7 +35,7 @@ pub enum Status {
     Findings,
     /// 2: it could not complete: usage, unreadable input.
     Incomplete,
-    /// 3: no flow was counted, or coverage below `--min-coverage`.
+    /// 3: no flow was counted, coverage below `--min-coverage`, or a property that is undetermined.
     Inconclusive,
 }
 
@@ -81,6 +84,7 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),
         Verb::Prove(args) => rules::prove(&args),
+        Verb::Collect(args) => collect::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
         Verb::Profiles(args) => profiles::run(args),
         Verb::Explain { code } => explain(&code),

@@ -9,6 +9,7 @@ pub mod count;
 mod cover;
 pub mod decider;
 pub mod diff;
+pub mod drift;
 pub mod evaluate;
 mod first_match;
 mod grid;

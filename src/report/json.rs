@@ -61,7 +61,7 @@ pub fn schema() -> String {
     pretty(&schema)
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
     // The model has string keys only and its `Serialize` is derived, so this cannot fail.
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');

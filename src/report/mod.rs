@@ -2,10 +2,13 @@
 //! a flow record; they never decide.
 
 pub mod connections;
+pub mod contract;
+pub mod drift;
 pub mod escape;
 pub mod flows;
 pub mod json;
 pub mod rules;
+pub mod rules_json;
 pub mod text;
 
 #[cfg(test)]

@@ -232,9 +232,11 @@ impl<'a> Line<'a> {
     }
 
     fn subnet(&self, name: &str) -> Result<Term, Mistake> {
-        let valid = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '/');
+        let valid =
+            |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '/');
         if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(valid) {
-            let expected = "the name of a subnet: letters, digits, `.`, `_`, `-`, or `network/name`";
+            let expected =
+                "the name of a subnet: letters, digits, `.`, `_`, `-`, or `network/name`";
             return Err(self.mistake(name, expected));
         }
         Ok(Term::Subnet(name.to_owned()))

@@ -111,18 +111,17 @@ fn packets(property: &Property, network: &Network<'_>) -> (Cube, Vec<String>) {
 }
 
 /// The cube by the levels on its way: places with the same levels are one.
-fn placed(
-    direction: Direction,
-    packets: &Cube,
-    network: &Network<'_>,
-) -> Vec<(Vec<Level>, Cube)> {
+fn placed(direction: Direction, packets: &Cube, network: &Network<'_>) -> Vec<(Vec<Level>, Cube)> {
     let local = match direction {
         Direction::Inbound => &packets.destination,
         Direction::Outbound => &packets.source,
     };
     let mut joined: Vec<(Vec<Level>, PrefixSet)> = Vec::new();
     for place in network.places(local, direction) {
-        match joined.iter_mut().find(|(levels, _)| *levels == place.levels) {
+        match joined
+            .iter_mut()
+            .find(|(levels, _)| *levels == place.levels)
+        {
             Some((_, addresses)) => *addresses = addresses.union(&place.addresses),
             None => joined.push((place.levels, place.addresses)),
         }
@@ -193,7 +192,11 @@ fn local(end: &End, network: &Network<'_>, unknown: &mut Vec<String>) -> PrefixS
         let elsewhere = one.known.difference(&space);
         if !broad && !elsewhere.is_empty() {
             let prefixes = elsewhere.prefixes();
-            let mut words: Vec<_> = prefixes.iter().take(NAMED).map(ToString::to_string).collect();
+            let mut words: Vec<_> = prefixes
+                .iter()
+                .take(NAMED)
+                .map(ToString::to_string)
+                .collect();
             if prefixes.len() > NAMED {
                 words.push("more".to_owned());
             }

@@ -41,25 +41,67 @@ fn a_property_is_read_as_it_is_written() {
 #[test]
 fn a_mistake_is_told_with_its_place() {
     for (text, told) in [
-        ("permit", "1:1: expected `allow` or `deny`, found \"permit\""),
-        ("allow", "1:6: expected `inbound` or `outbound`, found nothing more"),
+        (
+            "permit",
+            "1:1: expected `allow` or `deny`, found \"permit\"",
+        ),
+        (
+            "allow",
+            "1:6: expected `inbound` or `outbound`, found nothing more",
+        ),
         ("allow inbound tcpp", "1:15: expected tcp, udp"),
         ("allow inbound tcp,, a -> b", "1:19: expected tcp, udp"),
-        ("allow inbound tcp 10.0.0.1/8 -> any", "1:19: expected a prefix without host bits"),
-        ("allow inbound tcp any, 10.0.0.0/8 -> any", "1:23: expected a prefix"),
+        (
+            "allow inbound tcp 10.0.0.1/8 -> any",
+            "1:19: expected a prefix without host bits",
+        ),
+        (
+            "allow inbound tcp any, 10.0.0.0/8 -> any",
+            "1:23: expected a prefix",
+        ),
         ("allow inbound tcp any 10.0.0.0/8", "1:23: expected `->`"),
-        ("allow inbound tcp any -> any:70000", "1:30: expected a port (443)"),
-        ("allow inbound tcp any -> any:+5", "1:30: expected a port (443)"),
-        ("allow inbound tcp any -> any:22,Internet", "1:33: expected a port (443)"),
-        ("allow inbound tcp any -> fd00::1:22", "1:26: expected brackets around IPv6"),
-        ("allow inbound tcp any -> [10.0.0.0/8]", "1:27: expected an IPv6"),
+        (
+            "allow inbound tcp any -> any:70000",
+            "1:30: expected a port (443)",
+        ),
+        (
+            "allow inbound tcp any -> any:+5",
+            "1:30: expected a port (443)",
+        ),
+        (
+            "allow inbound tcp any -> any:22,Internet",
+            "1:33: expected a port (443)",
+        ),
+        (
+            "allow inbound tcp any -> fd00::1:22",
+            "1:26: expected brackets around IPv6",
+        ),
+        (
+            "allow inbound tcp any -> [10.0.0.0/8]",
+            "1:27: expected an IPv6",
+        ),
         ("allow inbound tcp any -> [fd00::1", "1:26: expected `]`"),
-        ("allow inbound tcp any -> subnet::22", "1:33: expected the name of a subnet"),
-        ("allow inbound icmp any -> any:22", "1:31: expected no ports"),
-        ("allow inbound tcp any -> any:22 now", "1:33: expected the end of the line"),
+        (
+            "allow inbound tcp any -> subnet::22",
+            "1:33: expected the name of a subnet",
+        ),
+        (
+            "allow inbound icmp any -> any:22",
+            "1:31: expected no ports",
+        ),
+        (
+            "allow inbound tcp any -> any:22 now",
+            "1:33: expected the end of the line",
+        ),
         ("\u{e4}\u{e4}: deny sideways", "1:10: expected `inbound`"),
-        ("a: deny in any any -> any\na: deny out any any -> any", "2:1: expected another name than that of line 1"),
-        ("allow inbound tcp @same-subnet -> any", "1:19: expected the name of a subnet"),
+        (
+            "a: deny in any any -> any\na: deny out any any -> any",
+            "2:1: expected another name than that of line 1",
+        ),
+        (
+            "allow inbound tcp @same-subnet -> any",
+            "1:19: expected the name of a subnet",
+        ),
     ] {
         let found = mistake(text);
         assert!(found.starts_with(told), "{text:?}: {found}");
@@ -73,7 +115,8 @@ fn every_wrong_line_is_told_up_to_a_limit() {
 }
 
 fn term() -> impl Strategy<Value = Term> {
-    let prefix = |text: &str| Term::Addresses(AddressTerm::Prefixes(PrefixSet::parse([text]).unwrap()));
+    let prefix =
+        |text: &str| Term::Addresses(AddressTerm::Prefixes(PrefixSet::parse([text]).unwrap()));
     prop_oneof![
         "[A-Za-z0-9][A-Za-z0-9._-]{0,9}(/[a-z]{1,4})?".prop_map(Term::Subnet),
         (any::<u32>(), 0u8..=32).prop_map(move |(bits, length)| {
@@ -84,8 +127,15 @@ fn term() -> impl Strategy<Value = Term> {
             let net = ipnet::Ipv6Net::new(bits.into(), length).unwrap().trunc();
             prefix(&net.to_string())
         }),
-        prop::sample::select(vec!["any", "Internet", "VirtualNetwork", "Storage.WestEurope", "@custom-dns", "NoSuchTag"])
-            .prop_map(|text| Term::Addresses(crate::catalogue::parse_term(text).unwrap())),
+        prop::sample::select(vec![
+            "any",
+            "Internet",
+            "VirtualNetwork",
+            "Storage.WestEurope",
+            "@custom-dns",
+            "NoSuchTag"
+        ])
+        .prop_map(|text| Term::Addresses(crate::catalogue::parse_term(text).unwrap())),
     ]
 }
 
@@ -99,7 +149,12 @@ fn end(with_ports: bool) -> impl Strategy<Value = End> {
 }
 
 fn property() -> impl Strategy<Value = Property> {
-    (any::<bool>(), any::<bool>(), 1usize..32, "([a-z][a-z0-9-]{0,9})?")
+    (
+        any::<bool>(),
+        any::<bool>(),
+        1usize..32,
+        "([a-z][a-z0-9-]{0,9})?",
+    )
         .prop_flat_map(|(deny, out, bits, name)| {
             let each = ProtocolSet::EACH.into_iter().enumerate();
             let protocols = each
@@ -109,8 +164,16 @@ fn property() -> impl Strategy<Value = Property> {
             ends.prop_map(move |(source, destination)| Property {
                 line: 1,
                 name: name.clone(),
-                expected: if deny { Decision::Deny } else { Decision::Allow },
-                direction: if out { Direction::Outbound } else { Direction::Inbound },
+                expected: if deny {
+                    Decision::Deny
+                } else {
+                    Decision::Allow
+                },
+                direction: if out {
+                    Direction::Outbound
+                } else {
+                    Direction::Inbound
+                },
                 protocols,
                 source,
                 destination,
