@@ -28,39 +28,19 @@ pub struct FromLogsArgs {
     #[arg(long, value_name = "LOGS", num_args = 1.., conflicts_with_all = ["packets", "file", "short"])]
     pub from_logs: Vec<OsString>,
     /// Only flows at or after this time (RFC 3339, or a date): when the rules were last changed.
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "from_logs",
-        help_heading = "Narrowing"
-    )]
+    #[arg(long, value_name = "TIME", help_heading = "Narrowing")]
     pub since: Option<String>,
     /// Only flows before this time.
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "from_logs",
-        help_heading = "Narrowing"
-    )]
+    #[arg(long, value_name = "TIME", help_heading = "Narrowing")]
     pub until: Option<String>,
     /// Only this NSG, by name or resource ID; may be given more than once.
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "from_logs",
-        help_heading = "Narrowing"
-    )]
+    #[arg(long, value_name = "NAME", help_heading = "Narrowing")]
     pub nsg: Vec<String>,
     /// Only this interface's MAC address; may be given more than once.
-    #[arg(
-        long,
-        value_name = "MAC",
-        requires = "from_logs",
-        help_heading = "Narrowing"
-    )]
+    #[arg(long, value_name = "MAC", help_heading = "Narrowing")]
     pub mac: Vec<String>,
     /// Every flow that does not agree, not only those with most tuples.
-    #[arg(long, requires = "from_logs")]
+    #[arg(long)]
     pub all: bool,
 }
 
@@ -72,6 +52,26 @@ struct Defaults {
 }
 
 impl FromLogsArgs {
+    /// Whether logs are asked of.
+    ///
+    /// # Errors
+    /// They are not, and an option is given that only they have. (`requires` of `clap` is not asked
+    /// where a packet, which excludes logs, is given.)
+    pub(super) fn are_given(&self) -> Result<bool> {
+        if !self.from_logs.is_empty() {
+            return Ok(true);
+        }
+        let narrowed = self.since.is_some() || self.until.is_some();
+        if narrowed || !self.nsg.is_empty() || !self.mac.is_empty() || self.all {
+            return Err(Error::Usage {
+                message: "--since, --until, --nsg, --mac and --all are of logs: expected \
+                          --from-logs with them"
+                    .to_owned(),
+            });
+        }
+        Ok(false)
+    }
+
     /// As the options of other verbs that read logs.
     fn log_args(&self) -> Result<LogArgs> {
         let fixed = ["nsgaudit", "--"].map(OsString::from);

@@ -147,7 +147,7 @@ fn contents(file: &Path) -> Result<String> {
 /// `nsgaudit test`.
 pub(super) fn test(args: &TestArgs) -> Result<Status> {
     let as_json = args.format == RulesFormat::Json;
-    if !args.from_logs.from_logs.is_empty() {
+    if args.from_logs.are_given()? {
         let rules = Rules::read(&args.rules)?;
         let network = rules.network();
         return from_logs::run(&args.from_logs, &rules.environment, &network, as_json);

@@ -1,5 +1,7 @@
 //! Whether a property holds of all its packets.
 
+use std::collections::BTreeMap;
+
 use super::{End, Property, Term};
 use crate::catalogue::AddressTerm;
 use crate::net::{Decision, Direction, PrefixSet};
@@ -64,6 +66,7 @@ pub fn prove(property: &Property, network: &Network<'_>) -> Held {
             }
         }
     }
+    let [against, open] = [against, open].map(|found| joined(found, property.direction));
     let holds = if !against.is_empty() {
         Holds::No
     } else if any && open.is_empty() && unknown.is_empty() {
@@ -77,6 +80,51 @@ pub fn prove(property: &Property, network: &Network<'_>) -> Held {
         open,
         unknown,
     }
+}
+
+/// Joins what the same rules do at several places, so that it is told once and as few sets.
+fn joined(found: Vec<Found>, direction: Direction) -> Vec<Found> {
+    let mut all: Vec<(String, Found)> = Vec::new();
+    for one in found {
+        let words = one.part.ruling.words(&one.levels);
+        match all.iter_mut().find(|(known, _)| *known == words) {
+            None => all.push((words, one)),
+            Some((_, known)) => {
+                let (part, more) = (&mut known.part, one.part);
+                part.count = part.count.plus(more.count);
+                part.witness = part.witness.min(more.witness);
+                part.left_out += more.left_out;
+                part.cubes.extend(more.cubes);
+            }
+        }
+    }
+    for (_, found) in &mut all {
+        found.part.cubes = along(std::mem::take(&mut found.part.cubes), direction);
+    }
+    all.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Joins disjoint cubes that differ in their local side alone.
+fn along(cubes: Vec<Cube>, direction: Direction) -> Vec<Cube> {
+    fn local(cube: &mut Cube, direction: Direction) -> &mut PrefixSet {
+        match direction {
+            Direction::Inbound => &mut cube.destination,
+            Direction::Outbound => &mut cube.source,
+        }
+    }
+    let mut by_rest: BTreeMap<Cube, PrefixSet> = BTreeMap::new();
+    for mut cube in cubes {
+        let own = std::mem::take(local(&mut cube, direction));
+        let known = by_rest.entry(cube).or_default();
+        *known = known.union(&own);
+    }
+    let whole = |(mut cube, own): (Cube, PrefixSet)| {
+        *local(&mut cube, direction) = own;
+        cube
+    };
+    let mut all: Vec<_> = by_rest.into_iter().map(whole).collect();
+    all.sort_unstable();
+    all
 }
 
 /// The packets that a property allows, as far as they are known: needed, for its author.
