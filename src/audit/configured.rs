@@ -110,17 +110,19 @@ pub struct OpenBeyond {
     pub unneeded: Unneeded,
 }
 
-/// What the rules allow beyond what is required of the audited subnets. A requirement whose addresses
-/// are not known needs nothing here.
+/// What the rules allow beyond what is required of the audited subnets, and beyond what the user's
+/// `own` contract allows in each direction. A requirement whose addresses are not known needs nothing
+/// here.
 pub fn open_beyond(
     profile: &Profile,
     included: &[&Profile],
     environment: &Environment,
     tags: &ServiceTags,
     network: &Network<'_>,
+    own: &[(Direction, Cube)],
 ) -> Vec<OpenBeyond> {
     let requirements = bind(profile, included, environment);
-    open_beyond_all(&requirements, environment, tags, network)
+    open_beyond_all(&requirements, environment, tags, network, own)
 }
 
 /// What the rules allow beyond some requirements.
@@ -129,6 +131,7 @@ pub(crate) fn open_beyond_all(
     environment: &Environment,
     tags: &ServiceTags,
     network: &Network<'_>,
+    own: &[(Direction, Cube)],
 ) -> Vec<OpenBeyond> {
     let mut all = Vec::new();
     for (index, subnet) in environment.subnets.iter().enumerate() {
@@ -149,9 +152,11 @@ pub(crate) fn open_beyond_all(
                 continue;
             }
             for place in network.places(&subnet.prefixes, direction) {
+                let of_contract = own.iter().filter(|(its, _)| *its == direction);
                 let required: Vec<_> = of_it
                     .iter()
                     .flat_map(|terms| terms.needed(&place))
+                    .chain(of_contract.map(|(_, cube)| cube.clone()))
                     .collect();
                 let within = everything_of(&place.addresses, direction);
                 all.push(OpenBeyond {

@@ -40,6 +40,8 @@ pub enum Verb {
     Evidence(Box<super::evidence::EvidenceArgs>),
     /// Check that the inputs and outputs of an audit are still those of its manifest.
     Verify(Box<super::verify::VerifyArgs>),
+    /// Print the `az` commands that fetch the rules, for `--azure`, and tell where the logs are.
+    Collect(super::collect::CollectArgs),
     /// Say what a change of rules newly allows and denies, exactly.
     DiffRules(Box<DiffRulesArgs>),
     /// List, show, check or compare profiles.
@@ -275,6 +277,12 @@ pub struct TestArgs {
     /// Only the answers, not why.
     #[arg(long)]
     pub short: bool,
+    /// Logs in place of packets.
+    #[command(flatten)]
+    pub from_logs: super::from_logs::FromLogsArgs,
+    /// Format of what is printed.
+    #[arg(long, value_enum, default_value_t = RulesFormat::Text)]
+    pub format: RulesFormat,
 }
 
 /// Options of `diff-rules`.
@@ -292,6 +300,9 @@ pub struct DiffRulesArgs {
     /// Service tags, as for `test`.
     #[arg(long, value_name = "FILE", help_heading = "Environment")]
     pub service_tags: Vec<PathBuf>,
+    /// Format of what is printed.
+    #[arg(long, value_enum, default_value_t = RulesFormat::Text)]
+    pub format: RulesFormat,
 }
 
 /// Options of `prove`.
@@ -313,6 +324,21 @@ pub struct ProveArgs {
     /// Also rules that never decide, and rules that change nothing.
     #[arg(long)]
     pub anomalies: bool,
+    /// Properties to prove in place of a profile's requirements; those too, where --profile is given.
+    #[command(flatten)]
+    pub contract: super::contract::ContractArgs,
+    /// Format of what is printed.
+    #[arg(long, value_enum, default_value_t = RulesFormat::Text)]
+    pub format: RulesFormat,
+}
+
+/// Formats of what is said of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// For people, 80 columns.
+    Text,
+    /// One document; docs/rules.schema.json is its schema.
+    Json,
 }
 
 /// Options of `init`.

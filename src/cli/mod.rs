@@ -4,11 +4,14 @@
 pub mod args;
 mod audit;
 mod baseline;
+pub mod collect;
 mod connections;
+pub mod contract;
 mod diff;
 mod evidence;
 mod fill;
 mod flows;
+pub mod from_logs;
 mod given;
 mod init;
 mod manifest;
@@ -40,7 +43,7 @@ pub enum Status {
     Findings,
     /// 2: it could not complete: usage, unreadable input.
     Incomplete,
-    /// 3: no flow was counted, or coverage below `--min-coverage`.
+    /// 3: no flow was counted, coverage below `--min-coverage`, or a property that is undetermined.
     Inconclusive,
 }
 
@@ -87,6 +90,7 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Test(args) => rules::test(&args),
         Verb::Prove(args) => rules::prove(&args),
         Verb::Diff(args) => diff::run(&args),
+        Verb::Collect(args) => collect::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
         Verb::Evidence(args) => evidence::run(&args),
         Verb::Verify(args) => verify::run(&args),

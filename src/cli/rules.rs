@@ -3,18 +3,20 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::args::{DiffRulesArgs, ProveArgs, RulesArgs, TestArgs};
-use super::{Status, output, setup, tell};
-use crate::audit::configured::{Configured, configured, open_beyond};
+use super::args::{DiffRulesArgs, ProveArgs, RulesArgs, RulesFormat, TestArgs};
+use super::{Status, contract, from_logs, output, setup, tell};
+use crate::audit::configured::{Configured, OpenBeyond, configured, open_beyond};
 use crate::environment::azure::{Azure, read_folder};
 use crate::environment::{Environment, ServiceTags};
 use crate::error::{Error, Result};
+use crate::policy::contract::cubes;
 use crate::policy::evaluate::evaluate;
 use crate::policy::network::{Network, changes};
 use crate::policy::packet::Packet;
 use crate::policy::prove::Verdict;
-use crate::policy::rule::Answer;
+use crate::policy::rule::{Answer, Level};
 use crate::report;
+use crate::report::rules_json::{self as json, Document};
 
 /// The profile, where nothing names another.
 const DEFAULT_PROFILE: &str = "ise";
@@ -119,7 +121,7 @@ fn all_asked(args: &TestArgs) -> Result<Vec<Asked>> {
         return Err(Error::Usage {
             message:
                 "no packet: give one, such as 'inbound tcp 13.71.0.5:40000 -> 10.0.1.4:3443', \
-                      or --file"
+                      or --file, or --from-logs"
                     .to_owned(),
         });
     }
@@ -144,20 +146,40 @@ fn contents(file: &Path) -> Result<String> {
 
 /// `nsgaudit test`.
 pub(super) fn test(args: &TestArgs) -> Result<Status> {
+    let as_json = args.format == RulesFormat::Json;
+    if args.from_logs.are_given()? {
+        let rules = Rules::read(&args.rules)?;
+        let network = rules.network();
+        return from_logs::run(&args.from_logs, &rules.environment, &network, as_json);
+    }
     let asked = all_asked(args)?;
     let rules = Rules::read(&args.rules)?;
     let network = rules.network();
     let mut text = String::new();
+    let mut answers = Vec::new();
     let mut failed = 0u64;
     for Asked { packet, expected } in &asked {
         let levels = network.levels(packet.local(), packet.direction);
         let decided = evaluate(&levels, &packet.probe);
-        text += &report::rules::trace(packet, &levels, &decided, args.short);
+        if as_json {
+            let expected = expected.map(report::rules::answer);
+            answers.push(json::answered(packet, &levels, &decided, expected));
+        } else {
+            text += &report::rules::trace(packet, &levels, &decided, args.short);
+        }
         if expected.is_some_and(|expected| expected != decided.answer()) {
             failed += 1;
             let expected = expected.map_or("", report::rules::answer);
+            // What JSON says, it says in a field.
             text.extend(["  expected ", expected, "\n"]);
         }
+    }
+    if as_json {
+        text = json::render(&Document::Test(json::Test {
+            schema: "nsgaudit/test/1",
+            packets: answers,
+            otherwise: failed,
+        }));
     }
     output::write(None, text.as_bytes())?;
     if failed > 0 {
@@ -180,6 +202,7 @@ pub(super) fn diff(args: DiffRulesArgs) -> Result<Status> {
         new,
         environment,
         service_tags,
+        format,
     } = args;
     let new = Rules::read(&RulesArgs {
         azure: new,
@@ -191,7 +214,14 @@ pub(super) fn diff(args: DiffRulesArgs) -> Result<Status> {
     let before = Network::new(&old, &new.environment, &new.tags, newest);
     let changes = changes(&before, &new.network(), &new.environment);
     let quiet = changes.iter().all(|change| change.difference.is_empty());
-    output::write(None, report::rules::changes(&changes).as_bytes())?;
+    let text = match format {
+        RulesFormat::Text => report::rules::changes(&changes),
+        RulesFormat::Json => json::render(&Document::DiffRules(json::DiffRules {
+            schema: "nsgaudit/diff-rules/1",
+            changes: json::changes(&changes),
+        })),
+    };
+    output::write(None, text.as_bytes())?;
     Ok(if quiet {
         Status::Quiet
     } else {
@@ -201,7 +231,9 @@ pub(super) fn diff(args: DiffRulesArgs) -> Result<Status> {
 
 /// `nsgaudit prove`.
 pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
+    let contracts = contract::read(&args.contract)?;
     let rules = Rules::read(&args.rules)?;
+    let network = rules.network();
     let profile = args
         .profile
         .as_deref()
@@ -210,32 +242,82 @@ pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
         .to_owned();
     let catalogue = setup::catalogue(&[&profile])?;
     let basis = setup::basis(&catalogue, &profile, &args.rules.service_tags)?;
-    let all = configured(
-        basis.profile,
-        &basis.included,
-        &rules.environment,
-        &rules.tags,
-        &rules.network(),
-    );
-    let mut text = report::rules::proofs(&all, args.all);
-    if args.unneeded {
-        let open = open_beyond(
+    let of_profile = contracts.is_empty() || args.profile.is_some();
+    let mut said = Said::default();
+    if of_profile {
+        said.requirements = Some(configured(
             basis.profile,
             &basis.included,
             &rules.environment,
             &rules.tags,
-            &rules.network(),
-        );
-        text += &report::rules::unneeded(&open);
+            &network,
+        ));
+    }
+    if args.unneeded {
+        let own = contracts.iter().flat_map(|one| &one.properties).cloned();
+        let own = cubes(&own.collect::<Vec<_>>(), &network);
+        said.unneeded = Some(open_beyond(
+            basis.profile,
+            &basis.included,
+            &rules.environment,
+            &rules.tags,
+            &network,
+            &own,
+        ));
+    }
+    if !contracts.is_empty() {
+        said.contract = Some(contract::proved(contracts, &network));
     }
     if args.anomalies {
-        text += &report::rules::anomalies(&rules.network().all_levels());
+        said.anomalies = Some(network.all_levels());
     }
+    let text = match args.format {
+        RulesFormat::Text => said.text(args.all),
+        RulesFormat::Json => said.json(),
+    };
     output::write(None, text.as_bytes())?;
     let open = |of: &Configured| of.verdict != Verdict::Allowed && !of.advice;
-    Ok(if all.iter().any(open) {
+    Ok(if said.requirements.iter().flatten().any(open) {
         Status::Findings
     } else {
-        Status::Quiet
+        contract::status(said.contract.as_deref().unwrap_or_default())
     })
+}
+
+/// What `prove` has to say: what was asked for.
+#[derive(Default)]
+struct Said {
+    requirements: Option<Vec<Configured>>,
+    contract: Option<Vec<report::contract::Proved>>,
+    unneeded: Option<Vec<OpenBeyond>>,
+    anomalies: Option<Vec<Level>>,
+}
+
+impl Said {
+    fn text(&self, all: bool) -> String {
+        let contract = self.contract.as_ref();
+        let parts = [
+            contract.map(|those| report::contract::properties(those, all)),
+            self.requirements
+                .as_ref()
+                .map(|those| report::rules::proofs(those, all)),
+            self.unneeded
+                .as_ref()
+                .map(|those| report::rules::unneeded(those)),
+            self.anomalies
+                .as_ref()
+                .map(|levels| report::rules::anomalies(levels)),
+        ];
+        parts.into_iter().flatten().collect()
+    }
+
+    fn json(&self) -> String {
+        json::render(&Document::Prove(json::Prove {
+            schema: "nsgaudit/prove/1",
+            requirements: self.requirements.as_deref().map(json::requirements),
+            contract: self.contract.as_deref().map(json::properties),
+            unneeded: self.unneeded.as_deref().map(json::unneeded),
+            anomalies: self.anomalies.as_deref().map(json::anomalies),
+        }))
+    }
 }

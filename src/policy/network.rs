@@ -155,6 +155,76 @@ impl<'a> Network<'a> {
         .collect()
     }
 
+    /// What a term of a contract means: as in a rule, where a rule can have it.
+    pub(super) fn meaning(&self, term: &AddressTerm) -> Addresses {
+        let in_rules = matches!(
+            term,
+            AddressTerm::VirtualNetwork
+                | AddressTerm::Internet
+                | AddressTerm::AzureLoadBalancer
+                | AddressTerm::ServiceTag(_)
+        );
+        if in_rules {
+            return self.addresses(&Side {
+                tags: vec![term.to_string()],
+                ..Side::default()
+            });
+        }
+        match addresses_of(term, self.environment, false, self.tags, self.edition) {
+            Some(known) => Addresses {
+                known,
+                unknown: Vec::new(),
+            },
+            None => Addresses {
+                known: PrefixSet::empty(),
+                unknown: vec![term.to_string()],
+            },
+        }
+    }
+
+    /// A subnet by its name, or by `network/name`, without case; of several of that name all
+    /// addresses. Those of the environment come first.
+    pub(super) fn subnet_named(&self, name: &str) -> Option<PrefixSet> {
+        let stated = self.environment.subnets.iter();
+        let stated = stated
+            .filter(|subnet| subnet.name.eq_ignore_ascii_case(name))
+            .map(|subnet| &subnet.prefixes);
+        let networks = self.azure.networks.iter();
+        let given = networks.flat_map(|network| {
+            let whole = format!("{}/", network.name);
+            let rest = name
+                .get(..whole.len())
+                .filter(|lead| lead.eq_ignore_ascii_case(&whole))
+                .map_or(name, |lead| &name[lead.len()..]);
+            let named = |subnet: &&crate::environment::azure::NetworkSubnet| {
+                subnet.name.eq_ignore_ascii_case(rest)
+            };
+            network.subnets.iter().filter(named)
+        });
+        let union = |all: Option<PrefixSet>, set: &PrefixSet| {
+            Some(all.map_or_else(|| set.clone(), |all| all.union(set)))
+        };
+        let found = stated.fold(None, union);
+        found.or_else(|| given.map(|subnet| &subnet.prefixes).fold(None, union))
+    }
+
+    /// The addresses that hosts can have: those of all subnets and interfaces that are given.
+    pub(super) fn hosts(&self) -> PrefixSet {
+        let interfaces = self.azure.interfaces.iter();
+        let addresses = interfaces
+            .flat_map(|interface| &interface.configurations)
+            .filter_map(|one| one.address);
+        let own = PrefixSet::new(addresses.map(Into::into));
+        self.subnets()
+            .fold(own, |all, subnet| all.union(&subnet.prefixes))
+    }
+
+    /// The address space of all networks that are given.
+    pub(super) fn space(&self) -> PrefixSet {
+        let networks = self.azure.networks.iter();
+        networks.fold(PrefixSet::empty(), |all, network| all.union(&network.space))
+    }
+
     fn subnets(&self) -> impl Iterator<Item = &crate::environment::azure::NetworkSubnet> {
         self.azure
             .networks

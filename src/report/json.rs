@@ -72,7 +72,7 @@ pub(super) fn document(value: &impl serde::Serialize) -> String {
     pretty(value)
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
     // The model has string keys only and its `Serialize` is derived, so this cannot fail.
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');

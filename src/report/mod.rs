@@ -3,8 +3,10 @@
 
 mod community;
 pub mod connections;
+pub mod contract;
 pub mod csv;
 pub mod difference;
+pub mod drift;
 pub mod ecs;
 pub mod escape;
 pub mod evidence;
@@ -21,6 +23,7 @@ pub mod parquet;
 pub mod prometheus;
 mod purpose;
 pub mod rules;
+pub mod rules_json;
 pub mod sarif;
 mod table;
 pub mod text;

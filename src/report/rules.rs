@@ -48,7 +48,7 @@ pub fn trace(packet: &Packet, levels: &[Level], decided: &Decided, short: bool) 
 const WIDTH: usize = 80;
 
 /// Adds a line, escaped, and broken where it is too long; what follows stands four columns deeper.
-fn line(text: &mut String, words: &str) {
+pub(super) fn line(text: &mut String, words: &str) {
     let safe = terminal(words);
     let indent = safe.len() - safe.trim_start().len();
     let mut column = 0;
@@ -150,22 +150,25 @@ pub fn unneeded(all: &[OpenBeyond]) -> String {
                 Words(&part.witness)
             );
             line(&mut text, &head);
-            cubes(&mut text, &part.cubes, part.left_out > 0);
+            cubes(&mut text, "  ", &part.cubes, part.left_out > 0);
         }
     }
     text
 }
 
 /// The first sets of packets; `more` where there are others that were not kept.
-fn cubes(text: &mut String, all: &[Cube], more: bool) {
+pub(super) fn cubes(text: &mut String, indent: &str, all: &[Cube], more: bool) {
     for cube in all.iter().take(CUBES) {
-        line(text, &format!("  {}", cube_words(cube)));
+        line(text, &format!("{indent}{}", cube_words(cube)));
     }
     let hidden = all.len().saturating_sub(CUBES);
     if more {
-        line(text, "  and more sets of packets than are listed");
+        line(
+            text,
+            &format!("{indent}and more sets of packets than are listed"),
+        );
     } else if hidden > 0 {
-        line(text, &format!("  and {hidden} more sets of packets"));
+        line(text, &format!("{indent}and {hidden} more sets of packets"));
     }
 }
 
@@ -193,7 +196,7 @@ pub fn changes(all: &[Changed]) -> String {
                 &mut text,
                 &format!("  after:  {}", change.after.words(&changed.after)),
             );
-            cubes(&mut text, &change.cubes, change.left_out > 0);
+            cubes(&mut text, "  ", &change.cubes, change.left_out > 0);
         }
     }
     line(&mut text, &format!("{count} changes"));
@@ -250,7 +253,7 @@ fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
     }
 }
 
-fn lacks(passed: &Passed) -> String {
+pub(super) fn lacks(passed: &Passed) -> String {
     let words: Vec<_> = passed.mismatches.iter().map(mismatch).collect();
     words.join("; ")
 }

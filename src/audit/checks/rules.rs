@@ -46,7 +46,13 @@ impl Findings<'_> {
     /// NSG205: what the rules allow and no requirement needs, by the rules that allow it.
     fn unneeded(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
         let environment = self.matcher.environment;
-        let open = open_beyond_all(self.requirements, environment, self.tags, given.network());
+        let open = open_beyond_all(
+            self.requirements,
+            environment,
+            self.tags,
+            given.network(),
+            &[],
+        );
         let mut openings = Openings::new();
         for beyond in &open {
             for part in &beyond.unneeded.allowed {
