@@ -15,10 +15,10 @@
 use std::time::{Duration, Instant};
 
 use ipnet::{IpNet, Ipv4Net};
-use nsgaudit::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use nsgaudit::net::{PortSet, PrefixSet, ProtocolSet};
 use nsgaudit::policy::diff::diff;
 use nsgaudit::policy::prove::Prover;
-use nsgaudit::policy::rule::{Addresses, Cube, Level, LevelKind, Rule};
+use nsgaudit::policy::rule::{Access, Addresses, Cube, Level, LevelKind, Rule};
 use nsgaudit::policy::shadow::anomalies;
 use nsgaudit::policy::unneeded::unneeded;
 
@@ -111,25 +111,27 @@ fn level(random: &mut Random, palette: &Places, rules: usize) -> Level {
         level.rules.push(Rule {
             name: format!("rule{number}"),
             priority: 100 + number as u32,
-            access: random.of(&[Decision::Allow, Decision::Allow, Decision::Deny]),
+            access: random.of(&[Access::Allow, Access::Allow, Access::Deny]),
             protocols: random.of(&[ProtocolSet::TCP, ProtocolSet::TCP, ProtocolSet::ANY]),
             source: addresses(&source),
             source_ports: PortSet::any(),
             destination: addresses(&destination),
             destination_ports: random.ports(),
             is_default: false,
+            doubt: None,
         });
     }
     level.rules.push(Rule {
         name: "DenyAllInBound".to_owned(),
         priority: 65_500,
-        access: Decision::Deny,
+        access: Access::Deny,
         protocols: ProtocolSet::ANY,
         source: addresses(&any),
         source_ports: PortSet::any(),
         destination: addresses(&any),
         destination_ports: PortSet::any(),
         is_default: true,
+        doubt: None,
     });
     level
 }

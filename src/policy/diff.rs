@@ -108,7 +108,7 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::testing::{cube, inside, level, naive, packets_of};
+    use crate::policy::testing::{cube, inside, levels, naive, packets_of};
     use proptest::prelude::*;
 
     proptest! {
@@ -116,8 +116,8 @@ mod tests {
 
         #[test]
         fn changes_are_what_every_packet_says(
-            old in prop::collection::vec(level(), 0..3),
-            new in prop::collection::vec(level(), 0..3),
+            old in levels(),
+            new in levels(),
             cube in cube(),
         ) {
             let found = diff(&old, &new, &cube);
@@ -144,7 +144,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_changes_against_itself(levels in prop::collection::vec(level(), 0..3), cube in cube()) {
+        fn nothing_changes_against_itself(levels in levels(), cube in cube()) {
             prop_assert!(diff(&levels, &levels, &cube).is_empty());
         }
     }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::diff::{Difference, diff};
-use super::rule::{Addresses, Cube, Level, LevelKind, Rule};
+use super::rule::{Access, Addresses, Cube, Level, LevelKind, Rule};
 use crate::catalogue::AddressTerm;
 use crate::classify::addresses_of;
 use crate::environment::azure::Azure;
 use crate::environment::rules::{Nsg, SecurityRule, Side, UnreadRule};
 use crate::environment::{Environment, ServiceTags};
-use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
+use crate::net::{Direction, PortSet, PrefixSet, ProtocolSet};
+
+mod admin;
 
 /// The rules of a network.
 #[derive(Debug, Clone)]
@@ -78,14 +80,17 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// The levels on the way of a packet whose local end is `local`: those of its subnet and of its
-    /// interface, in the order in which they are asked.
+    /// The levels on the way of a packet whose local end is `local`: security admin rules, and the NSGs
+    /// of its subnet and of its interface, in the order in which they are asked.
     pub fn levels(&self, local: IpAddr, direction: Direction) -> Vec<Level> {
         let mut levels = Vec::new();
         levels.extend(self.subnet_level(local, direction));
         levels.extend(self.interface_level(local, direction));
         if direction == Direction::Outbound {
             levels.reverse();
+        }
+        if let Some(admin) = self.admin_level(local, direction) {
+            levels.insert(0, admin);
         }
         levels
     }
@@ -119,6 +124,9 @@ impl<'a> Network<'a> {
         for subnet in self.subnets() {
             add(subnet.prefixes.intersection(&rest), &mut rest);
         }
+        for network in &self.azure.networks {
+            add(network.space.intersection(&rest), &mut rest);
+        }
         let unplaced = rest.clone();
         add(unplaced, &mut rest);
         places
@@ -126,6 +134,9 @@ impl<'a> Network<'a> {
 
     /// Where the documents state a rule of a level: file and JSON path; empty where they do not.
     pub fn stated_at(&self, level: &Level, rule: &Rule) -> (String, String) {
+        if level.kind == LevelKind::Admin {
+            return self.admin_stated_at(rule);
+        }
         let nsgs = self.azure.nsgs.iter();
         let mut of_level = nsgs.filter(|nsg| {
             if level.id.is_empty() {
@@ -145,14 +156,15 @@ impl<'a> Network<'a> {
         stated.unwrap_or_default()
     }
 
-    /// All NSGs as levels, in both directions: for what holds of a rule set by itself.
+    /// All NSGs and security admin rules as levels, in both directions: for what holds of a rule set by
+    /// itself.
     pub fn all_levels(&self) -> Vec<Level> {
         let directions = [Direction::Inbound, Direction::Outbound];
-        let nsgs = self.azure.nsgs.iter();
-        nsgs.flat_map(|nsg| {
+        let admin = directions.map(|direction| self.admin_rules(direction));
+        let nsgs = self.azure.nsgs.iter().flat_map(|nsg| {
             directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, direction))
-        })
-        .collect()
+        });
+        admin.into_iter().flatten().chain(nsgs).collect()
     }
 
     fn subnets(&self) -> impl Iterator<Item = &crate::environment::azure::NetworkSubnet> {
@@ -206,7 +218,7 @@ impl<'a> Network<'a> {
                     kind,
                     name: name.to_owned(),
                     id: id.to_owned(),
-                    rules: unread_rules(&unread),
+                    rules: unread_rules(&unread, &[Access::Allow, Access::Deny]),
                 })
             }
             (None, None) => None,
@@ -224,7 +236,8 @@ impl<'a> Network<'a> {
             .unread
             .iter()
             .filter(|rule| rule.direction.is_none_or(|its| its == direction));
-        rules.extend(unread.flat_map(unread_rules));
+        let either = [Access::Allow, Access::Deny];
+        rules.extend(unread.flat_map(|rule| unread_rules(rule, &either)));
         rules.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
         Level {
             kind,
@@ -238,13 +251,14 @@ impl<'a> Network<'a> {
         Rule {
             name: rule.name.clone(),
             priority: rule.priority,
-            access: rule.access,
+            access: rule.access.into(),
             protocols: rule.protocols,
             source: self.addresses(&rule.source),
             source_ports: rule.source.ports.clone(),
             destination: self.addresses(&rule.destination),
             destination_ports: rule.destination.ports.clone(),
             is_default: rule.is_default,
+            doubt: None,
         }
     }
 
@@ -350,18 +364,17 @@ pub fn everything_of(local: &PrefixSet, direction: Direction) -> Cube {
     }
 }
 
-/// A rule of which it is not known what it does may allow and may deny whatever comes.
-fn unread_rules(unread: &UnreadRule) -> Vec<Rule> {
-    let access = match unread.access {
-        Some(access) => vec![access],
-        None => vec![Decision::Allow, Decision::Deny],
-    };
+/// A rule of which it is not known what it does may do any of `either`, with whatever comes.
+fn unread_rules(unread: &UnreadRule, either: &[Access]) -> Vec<Rule> {
+    let may = |access: &Access| unread.access.is_none_or(|its| its == access.decision());
     let unknown = Addresses {
         known: PrefixSet::empty(),
         unknown: vec!["a rule that could not be read".to_owned()],
     };
-    access
-        .into_iter()
+    either
+        .iter()
+        .copied()
+        .filter(may)
         .map(|access| Rule {
             name: unread.name.clone(),
             priority: unread.priority.unwrap_or(0),
@@ -372,6 +385,7 @@ fn unread_rules(unread: &UnreadRule) -> Vec<Rule> {
             destination: unknown.clone(),
             destination_ports: PortSet::any(),
             is_default: false,
+            doubt: None,
         })
         .collect()
 }

@@ -9,6 +9,9 @@ use crate::net::ProtocolSet;
 
 /// The packets that two rules surely share; `None` where there is none.
 pub fn overlap(one: &Rule, other: &Rule) -> Option<Cube> {
+    if one.doubt.is_some() || other.doubt.is_some() {
+        return None;
+    }
     let cube = Cube {
         protocols: one.protocols.intersection(other.protocols),
         source: one.source.known.intersection(&other.source.known),

@@ -7,8 +7,8 @@ use super::classes::Compiled;
 use super::cover::cover;
 use super::grid::{Grid, High, tables};
 use super::overlap::correlated;
-use super::rule::{Addresses, Cube, Level, Rule};
-use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use super::rule::{Access, Addresses, Cube, Level, Rule};
+use crate::net::{PortSet, PrefixSet, ProtocolSet};
 
 /// What is odd about the rules of a level. Numbers are positions in [`Level::rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,8 @@ pub struct Shadowed {
 pub struct Redundant {
     /// The rule.
     pub rule: usize,
-    /// The later rules that would decide in its place.
+    /// The later rules that would decide in its place; none where the packets would go on to the NSGs,
+    /// as they do with it.
     pub by: Vec<usize>,
     /// Whether it is a user's rule and those are default rules only.
     pub repeats_defaults: bool,
@@ -102,7 +103,8 @@ struct Waiting {
 }
 
 /// Follows the packets of one high through the rules.
-fn follow(grid: &Grid, high: &High, access: &impl Fn(usize) -> Decision, fates: &mut [Fate]) {
+fn follow(grid: &Grid, high: &High, level: &Level, fates: &mut [Fate]) {
+    let access = |rule: usize| level.rules[rule].access;
     let mut undecided = Bits::full(grid.lows.len());
     let mut waiting: Vec<Waiting> = Vec::new();
     for at in high.mask.ones() {
@@ -133,8 +135,9 @@ fn follow(grid: &Grid, high: &High, access: &impl Fn(usize) -> Decision, fates: 
             }
         }
     }
+    let unmatched: Option<Access> = level.kind.unmatched();
     for other in waiting {
-        fates[other.rule].needed = true;
+        fates[other.rule].needed |= unmatched != Some(access(other.rule));
     }
 }
 
@@ -148,7 +151,7 @@ pub fn anomalies(level: &Level) -> Anomalies {
         // Who would decide in place of a rule that takes everything is behind it.
         tables(&question, 2, |grid| {
             for high in &grid.highs {
-                follow(grid, high, &|rule| rules[rule].access, &mut fates);
+                follow(grid, high, level, &mut fates);
             }
         });
     }
@@ -162,7 +165,8 @@ pub fn anomalies(level: &Level) -> Anomalies {
                 .any(|&other| rules[other].access != rules[rule].access);
             shadowed.push(Shadowed { rule, by, opposed });
         } else if !fate.needed {
-            let only_defaults = fate.heirs.iter().all(|&heir| rules[heir].is_default);
+            let defaults = fate.heirs.iter().all(|&heir| rules[heir].is_default);
+            let only_defaults = defaults && !fate.heirs.is_empty();
             redundant.push(Redundant {
                 rule,
                 by: fate.heirs.into_iter().collect(),

@@ -52,7 +52,7 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::testing::{cube, everything, inside, level, naive, packets};
+    use crate::policy::testing::{cube, everything, inside, levels, naive, packets};
     use proptest::prelude::*;
 
     proptest! {
@@ -60,7 +60,7 @@ mod tests {
 
         #[test]
         fn what_is_open_and_required_by_nothing_is_found(
-            levels in prop::collection::vec(level(), 0..3),
+            levels in levels(),
             required in prop::collection::vec(cube(), 0..4),
         ) {
             let found = unneeded(&levels, &required, &everything());

@@ -3,6 +3,7 @@
 use super::escape::terminal;
 use crate::audit::configured::{Configured, OpenBeyond};
 use crate::net::{PortSet, PrefixSet};
+use crate::policy::decider::Decider;
 use crate::policy::evaluate::{AtLevel, Decided, Mismatch, Passed, Side};
 use crate::policy::network::Changed;
 use crate::policy::packet::{Packet, Words};
@@ -38,8 +39,15 @@ pub fn trace(packet: &Packet, levels: &[Level], decided: &Decided, short: bool) 
             );
         }
     }
+    let mut ended = false;
     for (level, at) in levels.iter().zip(&decided.levels) {
+        if ended {
+            let (kind, name) = (level.kind.name(), &level.name);
+            line(&mut text, &format!("  {kind} {name}: not asked"));
+            continue;
+        }
         level_text(&mut text, level, at);
+        ended = at.decider.ends(level);
     }
     text
 }
@@ -125,11 +133,15 @@ pub fn anomalies(levels: &[Level]) -> String {
             line(&mut text, &words);
         }
         for redundant in &found.redundant {
+            let instead = if redundant.by.is_empty() {
+                "its packets would go on to the NSGs all the same".to_owned()
+            } else {
+                format!("{} would do the same", names(&redundant.by))
+            };
             let words = format!(
-                "{}: {} changes nothing: without it {} would do the same",
+                "{}: {} changes nothing: without it {instead}",
                 level.name,
                 level.rules[redundant.rule].words(),
-                names(&redundant.by)
             );
             line(&mut text, &words);
         }
@@ -233,13 +245,12 @@ fn cube_words(cube: &Cube) -> String {
 }
 
 fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
-    let by = at.decider.words(level);
-    let head = format!(
-        "  {} {}: {} {by}",
-        level.kind.name(),
-        level.name,
-        answer(at.answer)
-    );
+    let by = if at.decider == Decider::Nothing && level.kind == LevelKind::Admin {
+        "no rule matches, so the NSGs decide".to_owned()
+    } else {
+        format!("{} {}", answer(at.answer), at.decider.words(level))
+    };
+    let head = format!("  {} {}: {by}", level.kind.name(), level.name);
     line(text, &head);
     for passed in &at.passed {
         let rule = &level.rules[passed.rule];

@@ -6,7 +6,7 @@ use super::*;
 use crate::net::prefix::Family;
 use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
 use crate::policy::rule::{Addresses, LevelKind, Rule};
-use crate::policy::testing::{cube, default_rule, everything, inside, level, naive, packets_of};
+use crate::policy::testing::{cube, default_rule, everything, inside, levels, naive, packets_of};
 
 /// Counts and lowest packets, packet by packet.
 fn brute_force(levels: &[Level], packets: &[(Probe, u128)]) -> BTreeMap<Ruling, (u128, Probe)> {
@@ -24,7 +24,7 @@ proptest! {
 
     #[test]
     fn parts_are_what_every_packet_says(
-        levels in prop::collection::vec(level(), 0..3), cube in cube(),
+        levels in levels(), cube in cube(),
     ) {
         let packets = packets_of(&cube);
         let expected = brute_force(&levels, &packets);

@@ -2,37 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::overlap::overlap;
-use crate::policy::rule::{LevelKind, Probe};
-use crate::policy::testing::{default_rule, inside, level, naive_match, packets_everywhere};
-
-/// The first of the rules that match, in every way in which those that may match do or do not.
-fn worlds(level: &Level, probe: &Probe, without: Option<usize>) -> Vec<Option<usize>> {
-    let matching: Vec<_> = (0..level.rules.len())
-        .map(|rule| (rule, naive_match(&level.rules[rule], probe)))
-        .filter(|&(_, (_, may))| may)
-        .collect();
-    let unsure: Vec<_> = matching
-        .iter()
-        .filter(|&&(_, (sure, _))| !sure)
-        .map(|&(rule, _)| rule)
-        .collect();
-    (0..1usize << unsure.len())
-        .map(|world| {
-            let here = |rule: usize| {
-                let at = unsure.iter().position(|&other| other == rule);
-                at.is_none_or(|at| world >> at & 1 != 0) && without != Some(rule)
-            };
-            let first = matching.iter().find(|&&(rule, _)| here(rule));
-            first.map(|&(rule, _)| rule)
-        })
-        .collect()
-}
+use crate::policy::rule::LevelKind;
+use crate::policy::testing::{
+    any_level, default_rule, inside, naive_match, packets_everywhere, worlds,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn dead_and_needless_rules_are_what_every_packet_says(level in level()) {
+    fn dead_and_needless_rules_are_what_every_packet_says(level in any_level()) {
         let found = anomalies(&level);
         let packets = packets_everywhere();
         for (number, rule) in level.rules.iter().enumerate() {
@@ -43,7 +22,9 @@ proptest! {
                     continue;
                 }
                 decides = true;
-                let access = |rule: Option<usize>| rule.map(|rule| level.rules[rule].access);
+                let access = |rule: Option<usize>| {
+                    rule.map(|rule| level.rules[rule].access).or(level.kind.unmatched())
+                };
                 let without = worlds(&level, probe, Some(number));
                 needed |= with.iter().zip(&without).any(|(&a, &b)| access(a) != access(b));
             }
@@ -74,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn correlated_pairs_share_packets_and_have_others(level in level()) {
+    fn correlated_pairs_share_packets_and_have_others(level in any_level()) {
         let found = anomalies(&level).correlated;
         let packets = packets_everywhere();
         for later in 0..level.rules.len() {
@@ -104,7 +85,7 @@ proptest! {
 
 #[test]
 fn a_rule_that_two_others_cover_names_both_and_one_that_a_default_repeats_says_so() {
-    let rule = |source: &str, access: Decision| Rule {
+    let rule = |source: &str, access: crate::net::Decision| Rule {
         source: Addresses {
             known: PrefixSet::parse([source]).unwrap(),
             unknown: Vec::new(),
@@ -117,12 +98,12 @@ fn a_rule_that_two_others_cover_names_both_and_one_that_a_default_repeats_says_s
         name: "nsg".to_owned(),
         id: String::new(),
         rules: vec![
-            rule("10.0.0.0/25", Decision::Allow),
-            rule("10.0.0.64/26", Decision::Allow),
-            rule("10.0.0.128/25", Decision::Deny),
-            rule("10.0.0.0/24", Decision::Deny),
-            rule("192.0.2.0/24", Decision::Deny),
-            default_rule(Decision::Deny),
+            rule("10.0.0.0/25", crate::net::Decision::Allow),
+            rule("10.0.0.64/26", crate::net::Decision::Allow),
+            rule("10.0.0.128/25", crate::net::Decision::Deny),
+            rule("10.0.0.0/24", crate::net::Decision::Deny),
+            rule("192.0.2.0/24", crate::net::Decision::Deny),
+            default_rule(crate::net::Decision::Deny),
         ],
     };
     let found = anomalies(&level);
