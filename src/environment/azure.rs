@@ -15,6 +15,7 @@ pub(in crate::environment) mod template;
 pub(in crate::environment) mod walk;
 
 mod admin;
+mod compare;
 mod folder;
 mod interfaces;
 mod merge;

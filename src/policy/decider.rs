@@ -251,6 +251,8 @@ mod tests {
         }
     }
 
+    type Case = (&'static [Access], Decider, Access, Answer, &'static [usize]);
+
     #[test]
     fn admin_rules_end_or_hand_on_and_what_they_may_do_matters_only_where_it_would() {
         use Access::{Allow, AlwaysAllow, Deny};
@@ -262,7 +264,6 @@ mod tests {
         };
         let sure = Decider::Rule(0);
         // What the admin level has and says, what the NSG says, the answer, and the levels named.
-        type Case = (&'static [Access], Decider, Access, Answer, &'static [usize]);
         let cases: [Case; 10] = [
             (&[Allow], sure, Deny, Answer::Deny, &[1]),
             (&[Allow], sure, Allow, Answer::Allow, &[0, 1]),

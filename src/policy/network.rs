@@ -162,7 +162,7 @@ impl<'a> Network<'a> {
         let directions = [Direction::Inbound, Direction::Outbound];
         let admin = directions.map(|direction| self.admin_rules(direction));
         let nsgs = self.azure.nsgs.iter().flat_map(|nsg| {
-            directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, direction))
+            directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, None, direction))
         });
         admin.into_iter().flatten().chain(nsgs).collect()
     }
@@ -175,12 +175,22 @@ impl<'a> Network<'a> {
     }
 
     fn subnet_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
-        let subnet = self
+        let given = self
             .subnets()
-            .find(|subnet| subnet.prefixes.contains(local))?;
-        let named = subnet.nsg.as_deref();
-        let attached = |nsg: &&Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
-        self.level(LevelKind::Subnet, named, attached, direction)
+            .find(|subnet| subnet.prefixes.contains(local));
+        if let Some(subnet) = given {
+            let named = subnet.nsg.as_deref();
+            let attached = |nsg: &Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
+            return self.level(LevelKind::Subnet, named, attached, direction);
+        }
+        // Where no document gives the subnet, groups that say where they are attached still name it.
+        let mut stated = self.environment.subnets.iter();
+        let subnet = stated.find(|subnet| subnet.prefixes.contains(local))?;
+        let attached = |nsg: &Nsg| {
+            let mut ids = nsg.subnets.iter();
+            ids.any(|id| is_same(id.rsplit('/').next().unwrap_or(id), &subnet.name))
+        };
+        self.level(LevelKind::Subnet, None, attached, direction)
     }
 
     fn interface_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
@@ -191,23 +201,34 @@ impl<'a> Network<'a> {
         };
         let interface = self.azure.interfaces.iter().find(holds)?;
         let named = interface.nsg.as_deref();
-        let attached = |nsg: &&Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
+        let attached = |nsg: &Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
         self.level(LevelKind::Interface, named, attached, direction)
     }
 
-    /// The level of the NSG that is named, or that says itself where it is attached. One that is named
-    /// and not there is a level of which nothing is known.
+    /// The level of the NSG that is named, or that says itself where it is attached; else of the
+    /// effective rules that are listed for it. One that is named and not there is a level of which
+    /// nothing is known.
     fn level(
         &self,
         kind: LevelKind,
         named: Option<&str>,
-        attached: impl Fn(&&Nsg) -> bool,
+        attached: impl Fn(&Nsg) -> bool,
         direction: Direction,
     ) -> Option<Level> {
         let nsgs = || self.azure.nsgs.iter();
         let found = named.and_then(|id| nsgs().find(|nsg| is_same(&nsg.id, id)));
-        match (found.or_else(|| nsgs().find(attached)), named) {
-            (Some(nsg), _) => Some(self.compiled(kind, nsg, direction)),
+        let found = found.or_else(|| nsgs().find(|&nsg| attached(nsg)));
+        let mut listed = self.azure.effective.iter().map(|one| &one.nsg);
+        // A listing of another group was printed before the group was exchanged, or after.
+        let expected = found.map(|nsg| nsg.id.as_str()).or(named);
+        let listed =
+            listed.find(|&nsg| attached(nsg) && expected.is_none_or(|id| is_same(id, &nsg.id)));
+        match (found.or(listed), named) {
+            (Some(nsg), _) => {
+                let mut level = self.compiled(kind, nsg, listed, direction);
+                tell_ties(&mut level.rules);
+                Some(level)
+            }
             (None, Some(id)) => {
                 let name = id.rsplit('/').next().unwrap_or(id);
                 let unread = UnreadRule {
@@ -225,13 +246,22 @@ impl<'a> Network<'a> {
         }
     }
 
-    fn compiled(&self, kind: LevelKind, nsg: &Nsg, direction: Direction) -> Level {
-        let mut rules: Vec<_> = nsg
-            .rules
-            .iter()
-            .filter(|rule| rule.direction == direction)
-            .map(|rule| self.rule(rule))
-            .collect();
+    /// The rules of a group; `listed` are the effective ones of the same place, if given: how Azure
+    /// resolved a tag there is what holds.
+    fn compiled(
+        &self,
+        kind: LevelKind,
+        nsg: &Nsg,
+        listed: Option<&Nsg>,
+        direction: Direction,
+    ) -> Level {
+        let of_direction = |rule: &&SecurityRule| rule.direction == direction;
+        let same = |rule: &SecurityRule| {
+            let mut listed = listed?.rules.iter().filter(of_direction);
+            listed.find(|other| is_same(&other.name, &rule.name) && other.priority == rule.priority)
+        };
+        let rules = nsg.rules.iter().filter(of_direction);
+        let mut rules: Vec<_> = rules.map(|rule| self.rule(rule, same(rule))).collect();
         let unread = nsg
             .unread
             .iter()
@@ -247,15 +277,23 @@ impl<'a> Network<'a> {
         }
     }
 
-    fn rule(&self, rule: &SecurityRule) -> Rule {
+    fn rule(&self, rule: &SecurityRule, listed: Option<&SecurityRule>) -> Rule {
+        let side = |side: &Side, listed: Option<&Side>| match listed {
+            Some(listed) if listed.expanded && side.has_tags_of(listed) => self.addresses(&Side {
+                prefixes: side.prefixes.union(&listed.prefixes),
+                expanded: true,
+                ..side.clone()
+            }),
+            _ => self.addresses(side),
+        };
         Rule {
             name: rule.name.clone(),
             priority: rule.priority,
             access: rule.access.into(),
             protocols: rule.protocols,
-            source: self.addresses(&rule.source),
+            source: side(&rule.source, listed.map(|listed| &listed.source)),
             source_ports: rule.source.ports.clone(),
-            destination: self.addresses(&rule.destination),
+            destination: side(&rule.destination, listed.map(|listed| &listed.destination)),
             destination_ports: rule.destination.ports.clone(),
             is_default: rule.is_default,
             doubt: None,
@@ -362,6 +400,26 @@ pub fn everything_of(local: &PrefixSet, direction: Direction) -> Cube {
         destination,
         destination_ports: PortSet::any(),
     }
+}
+
+/// Rules of one priority that do different things may come in any order. Doubtful copies before them
+/// leave open what several of them match, and nothing else.
+fn tell_ties(rules: &mut Vec<Rule>) {
+    let mut told = Vec::with_capacity(rules.len());
+    for tied in rules.chunk_by(|one, other| one.priority == other.priority) {
+        if tied.iter().any(|rule| rule.access != tied[0].access) {
+            let doubt = format!(
+                "which of the rules of priority {} comes first",
+                tied[0].priority
+            );
+            told.extend(tied.iter().cloned().map(|rule| Rule {
+                doubt: Some(doubt.clone()),
+                ..rule
+            }));
+        }
+        told.extend_from_slice(tied);
+    }
+    *rules = told;
 }
 
 /// A rule of which it is not known what it does may do any of `either`, with whatever comes.

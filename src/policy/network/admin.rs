@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Network, is_same, unread_rules};
+use super::{Network, is_same, tell_ties, unread_rules};
 use crate::environment::azure::{AdminAccess, AdminRule, AdminStanding, Network as Given};
 use crate::net::Direction;
 use crate::policy::rule::{Access, Level, LevelKind, Rule};
@@ -28,7 +28,9 @@ impl Network<'_> {
     /// are none in its direction.
     pub(super) fn admin_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
         let network = self.network_of(local);
-        self.admin_of(direction, |rule| self.reach(rule, network))
+        let mut level = self.admin_of(direction, |rule| self.reach(rule, network))?;
+        tell_ties(&mut level.rules);
+        Some(level)
     }
 
     /// All security admin rules of a direction, as if all were in effect.
