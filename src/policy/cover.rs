@@ -1,5 +1,7 @@
 //! Which earlier rules take all packets of a rule.
 
+use std::collections::BTreeSet;
+
 use super::bits::Bits;
 use super::classes::{Compiled, Question};
 use super::count::Count;
@@ -101,9 +103,9 @@ fn takes_all(compiled: &Compiled, cube: &Cube, rows: &[usize]) -> bool {
     all
 }
 
-/// Rows before `rule` that together surely take a cube, none of which can be left out: the one that
-/// takes most, then the one that takes most of the rest, and so on. The cube is one that the rows
-/// before do take.
+/// Rows before `rule` that together surely take a cube, none of which can be left out: the fewest, where
+/// those are soon found. First the row that takes most is taken, then the one that takes most of the
+/// rest, and so on. The cube is one that the rows before do take.
 pub(super) fn cover(compiled: &Compiled, rule: usize, cube: &Cube) -> Vec<usize> {
     let columns = surely(compiled, |row| row < rule);
     let mut rests = Vec::new();
@@ -133,5 +135,75 @@ pub(super) fn cover(compiled: &Compiled, rule: usize, cube: &Cube) -> Vec<usize>
         }
     }
     chosen.sort_unstable();
-    chosen
+    fewer(compiled, cube, &columns, chosen)
+}
+
+/// Most steps of the search for a smaller cover.
+const STEPS: usize = 20_000;
+
+/// The fewest rows that take a cube, where the search for them is short; else `known`, which no row can
+/// be left out of. Taking what takes most finds the fewest where those are one or two.
+fn fewer(compiled: &Compiled, cube: &Cube, columns: &Bits, known: Vec<usize>) -> Vec<usize> {
+    if known.len() <= 2 {
+        return known;
+    }
+    // What has to be taken: by each kind of packet, the rows that take it.
+    let mut kinds: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for question in asked(compiled, cube, columns) {
+        tables(&question, 1, |grid| {
+            for high in &grid.highs {
+                let mut takers = vec![Vec::new(); grid.lows.len()];
+                for at in high.mask.ones() {
+                    for low in grid.matched[at].ones() {
+                        takers[low].push(grid.columns[at].row);
+                    }
+                }
+                kinds.extend(takers);
+            }
+        });
+    }
+    // Rows of which few take a kind are tried first.
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(Vec::len);
+    let mut steps = STEPS;
+    for most in 3..known.len() {
+        let mut chosen = Vec::new();
+        match search(&kinds, most, &mut chosen, &mut steps) {
+            Some(true) => {
+                chosen.sort_unstable();
+                return chosen;
+            }
+            Some(false) => {}
+            None => break,
+        }
+    }
+    known
+}
+
+/// Adds to `chosen` until every kind has a taker among them, with at most `most` more; `None` where there
+/// are no steps left to tell.
+fn search(
+    kinds: &[Vec<usize>],
+    most: usize,
+    chosen: &mut Vec<usize>,
+    steps: &mut usize,
+) -> Option<bool> {
+    *steps = steps.checked_sub(1)?;
+    let open = kinds
+        .iter()
+        .find(|kind| !kind.iter().any(|row| chosen.contains(row)));
+    let Some(kind) = open else {
+        return Some(true);
+    };
+    if most == 0 {
+        return Some(false);
+    }
+    for &row in kind {
+        chosen.push(row);
+        if search(kinds, most - 1, chosen, steps)? {
+            return Some(true);
+        }
+        chosen.pop();
+    }
+    Some(false)
 }

@@ -27,7 +27,8 @@ pub struct Anomalies {
 pub struct Shadowed {
     /// The rule.
     pub rule: usize,
-    /// Earlier rules that together surely take all its packets, none of which can be left out.
+    /// Earlier rules that together surely take all its packets, none of which can be left out: the
+    /// fewest, unless to find those takes too many steps.
     /// Empty where it has no packet at all.
     pub by: Vec<usize>,
     /// Whether one of them does the opposite, so that the rule is not merely superfluous.

@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::overlap::overlap;
+use crate::policy::overlap::{self, overlap};
 use crate::policy::rule::LevelKind;
 use crate::policy::testing::{
-    any_level, default_rule, inside, naive_match, packets_everywhere, worlds,
+    any_level, default_rule, everything, inside, naive_match, packets_everywhere, packets_of,
+    worlds,
 };
 
 proptest! {
@@ -39,6 +40,13 @@ proptest! {
                 });
                 prop_assert!(shadowed.by.iter().all(|&other| other < number));
                 prop_assert!(takes_all(&shadowed.by));
+                let fewest = (0..1usize << number)
+                    .filter(|set| takes_all(
+                        &(0..number).filter(|rule| set >> rule & 1 != 0).collect::<Vec<_>>()
+                    ))
+                    .map(usize::count_ones)
+                    .min();
+                prop_assert_eq!(fewest, Some(shadowed.by.len() as u32));
                 for at in 0..shadowed.by.len() {
                     let mut fewer = shadowed.by.clone();
                     fewer.remove(at);
@@ -57,7 +65,7 @@ proptest! {
     #[test]
     fn correlated_pairs_share_packets_and_have_others(level in any_level()) {
         let found = anomalies(&level).correlated;
-        let packets = packets_everywhere();
+        let (packets, universe) = (packets_everywhere(), everything());
         for later in 0..level.rules.len() {
             for earlier in 0..later {
                 let (one, other) = (&level.rules[earlier], &level.rules[later]);
@@ -76,6 +84,15 @@ proptest! {
                     && some(true, true)
                     && some(true, false)
                     && some(false, true);
+                if let Some(cube) = &shared {
+                    let within = Cube {
+                        source: cube.source.intersection(&universe.source),
+                        destination: cube.destination.intersection(&universe.destination),
+                        ..cube.clone()
+                    };
+                    let weight: u128 = packets_of(&within).iter().map(|(_, weight)| weight).sum();
+                    prop_assert_eq!(overlap::packets(&within).exact(), Some(weight));
+                }
                 let pair = Correlated { earlier, later };
                 prop_assert_eq!(found.contains(&pair), expected, "{:?}", pair);
             }
