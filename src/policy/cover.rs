@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::bits::Bits;
 use super::classes::{Compiled, Question};
 use super::count::Count;
-use super::grid::{Grid, High, tables};
+use super::grid::{Grid, High, Steps, tables};
 use super::rule::Cube;
 
 /// A part of the rule's packets that the rules chosen so far leave.
@@ -85,12 +85,19 @@ fn asked<'a>(compiled: &'a Compiled, cube: &Cube, columns: &Bits) -> Vec<Questio
     compiled.questions(cube).map(keep).collect()
 }
 
+/// Every table of a question. A rule is covered only where its level could be followed to the end, of
+/// which this is a part.
+fn all_tables(question: &Question<'_>, visit: impl FnMut(&Grid)) {
+    let left = tables(question, 1, &mut Steps::new(u64::MAX), visit);
+    debug_assert!(left.is_empty());
+}
+
 /// Whether some rows together surely take a whole cube.
 fn takes_all(compiled: &Compiled, cube: &Cube, rows: &[usize]) -> bool {
     let columns = surely(compiled, |row| rows.contains(&row));
     let mut all = true;
     for question in asked(compiled, cube, &columns) {
-        tables(&question, 1, |grid| {
+        all_tables(&question, |grid| {
             all &= grid.highs.iter().all(|high| {
                 let mut left = Bits::full(grid.lows.len());
                 for at in high.mask.ones() {
@@ -110,7 +117,7 @@ pub(super) fn cover(compiled: &Compiled, rule: usize, cube: &Cube) -> Vec<usize>
     let columns = surely(compiled, |row| row < rule);
     let mut rests = Vec::new();
     for question in asked(compiled, cube, &columns) {
-        tables(&question, 1, |grid| rests.push(Rest::new(grid)));
+        all_tables(&question, |grid| rests.push(Rest::new(grid)));
     }
     let mut chosen = Vec::new();
     loop {
@@ -150,7 +157,7 @@ fn fewer(compiled: &Compiled, cube: &Cube, columns: &Bits, known: Vec<usize>) ->
     // What has to be taken: by each kind of packet, the rows that take it.
     let mut kinds: BTreeSet<Vec<usize>> = BTreeSet::new();
     for question in asked(compiled, cube, columns) {
-        tables(&question, 1, |grid| {
+        all_tables(&question, |grid| {
             for high in &grid.highs {
                 let mut takers = vec![Vec::new(); grid.lows.len()];
                 for at in high.mask.ones() {

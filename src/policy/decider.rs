@@ -178,7 +178,8 @@ pub struct Ruling {
     pub answer: Answer,
     /// Of allowed packets every level whose rule surely lets it through; of denied ones the levels
     /// that surely deny; of the others the levels that are not known. In the order of the levels.
-    /// Levels behind a security admin rule that ends the evaluation are not among them.
+    /// Levels behind a security admin rule that ends the evaluation are not among them. None of
+    /// undetermined packets that rules were too intricate to be followed for.
     pub by: Vec<By>,
 }
 
@@ -187,6 +188,9 @@ impl Ruling {
     pub fn words(&self, levels: &[Level]) -> String {
         if levels.is_empty() {
             return "no NSG, which allows".to_owned();
+        }
+        if self.by.is_empty() && self.answer == Answer::Undetermined {
+            return "since the rules are too intricate to be followed to the end".to_owned();
         }
         if self.by.is_empty() {
             return "no rule of a network manager, and no NSG, which allows".to_owned();
@@ -197,6 +201,14 @@ impl Ruling {
             format!("{} of {kind} {name}", by.decider.words(level))
         });
         words.collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Of packets that there was no time for.
+    pub(super) fn not_followed() -> Self {
+        Self {
+            answer: Answer::Undetermined,
+            by: Vec::new(),
+        }
     }
 
     /// Joins what decides at each level, in the order in which they are asked: every level must

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::bits::Bits;
 use super::classes::Compiled;
 use super::cover::cover;
-use super::grid::{Grid, High, tables};
+use super::grid::{Grid, High, Steps, tables};
 use super::overlap::correlated;
 use super::rule::{Access, Addresses, Cube, Level, Rule};
 use crate::net::{PortSet, PrefixSet, ProtocolSet};
@@ -143,18 +143,27 @@ fn follow(grid: &Grid, high: &High, level: &Level, fates: &mut [Fate]) {
 }
 
 /// What is odd about a level's rules, over all packets there are. Of rules with unknown addresses
-/// only what holds whatever those are.
+/// only what holds whatever those are. Of rules too intricate to be followed to the end nothing is said
+/// to be shadowed or redundant.
 pub fn anomalies(level: &Level) -> Anomalies {
     let compiled = Compiled::of_levels(std::slice::from_ref(level));
     let rules = &level.rules;
     let mut fates = vec![Fate::default(); rules.len()];
+    let mut steps = Steps::of_an_answer();
     for question in compiled.questions(&everything()) {
         // Who would decide in place of a rule that takes everything is behind it.
-        tables(&question, 2, |grid| {
+        let left = tables(&question, 2, &mut steps, |grid| {
             for high in &grid.highs {
                 follow(grid, high, level, &mut fates);
             }
         });
+        if !left.is_empty() {
+            // Any of them may decide there, and be needed.
+            for fate in &mut fates {
+                fate.decides = true;
+                fate.needed = true;
+            }
+        }
     }
     let mut shadowed = Vec::new();
     let mut redundant = Vec::new();

@@ -2,7 +2,9 @@
 
 use super::bits::Bits;
 use super::classes::{Compiled, Row};
+use super::decider::Ruling;
 use super::first_match::rulings;
+use super::grid::Steps;
 use super::prove::Part;
 use super::regions::{ROOM, partition};
 use super::rule::{Answer, Cube, Level};
@@ -25,20 +27,28 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
     lists.push(required.iter().map(Row::from).collect());
     let compiled = Compiled::new(&lists);
     let (of_levels, of_required) = compiled.lists.split_at(levels.len());
-    let regions = partition(&compiled, within, ROOM, |grid, high| {
-        let mut open = Bits::full(grid.lows.len());
-        for at in high.mask.ones() {
-            if of_required[0].contains(&grid.columns[at].row) {
-                open.remove(&grid.matched[at]);
+    let (mut steps, beyond) = (Steps::of_an_answer(), Ruling::not_followed());
+    let regions = partition(
+        &compiled,
+        within,
+        ROOM,
+        &mut steps,
+        &beyond,
+        |grid, high| {
+            let mut open = Bits::full(grid.lows.len());
+            for at in high.mask.ones() {
+                if of_required[0].contains(&grid.columns[at].row) {
+                    open.remove(&grid.matched[at]);
+                }
             }
-        }
-        if open.is_empty() {
-            return Vec::new();
-        }
-        let mut rulings = rulings(grid, high, of_levels, levels, open);
-        rulings.retain(|(ruling, _)| ruling.answer != Answer::Deny);
-        rulings
-    });
+            if open.is_empty() {
+                return Vec::new();
+            }
+            let mut rulings = rulings(grid, high, of_levels, levels, open);
+            rulings.retain(|(ruling, _)| ruling.answer != Answer::Deny);
+            rulings
+        },
+    );
     let (allowed, undetermined) = regions
         .into_iter()
         .map(|(ruling, region)| Part::new(ruling, region))
