@@ -226,11 +226,16 @@ fn chosen_protocols(piece: &Piece) -> impl Iterator<Item = (usize, ProtocolSet)>
 fn group(field: &Field, chosen: &[u32], kept: &[usize]) -> Vec<Group> {
     let mut numbers: HashMap<Bits, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
+    // Where each column is among the kept ones: a class is in few columns.
+    let mut places: Vec<Option<usize>> = vec![None; kept.last().map_or(0, |last| last + 1)];
+    for (at, &column) in kept.iter().enumerate() {
+        places[column] = Some(at);
+    }
     for &number in chosen {
         let class = &field.classes[number as usize];
         let mut mask = Bits::empty(kept.len());
-        for (at, &column) in kept.iter().enumerate() {
-            if class.mask.has(column) {
+        for column in class.mask.ones() {
+            if let Some(&Some(at)) = places.get(column) {
                 mask.insert(at);
             }
         }

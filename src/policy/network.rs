@@ -23,6 +23,8 @@ pub struct Network<'a> {
     edition: usize,
     /// Members of application security groups, by their IDs in lower case.
     groups: BTreeMap<String, PrefixSet>,
+    /// What the tags of the rules hold, by their names in lower case; `None` of those not known.
+    resolved: BTreeMap<String, Option<PrefixSet>>,
     /// Prefixes of user-defined routes, which `VirtualNetwork` holds too.
     routed: PrefixSet,
     /// Whether a route leads every address elsewhere: what `VirtualNetwork` holds is then not known.
@@ -65,7 +67,8 @@ impl<'a> Network<'a> {
                     .ranges(crate::net::prefix::Family::V4)
                     .is_empty()
         };
-        Self {
+        let mut network = Self {
+            resolved: BTreeMap::new(),
             azure,
             environment,
             tags,
@@ -77,7 +80,27 @@ impl<'a> Network<'a> {
                     all.union(&route.destination.prefixes)
                 }),
             default_route: routes().any(|route| is_default(&route.destination)),
+        };
+        // Rules name the same tags again and again.
+        network.resolved = network.used_tags();
+        network
+    }
+
+    /// The tags of all rules, resolved.
+    fn used_tags(&self) -> BTreeMap<String, Option<PrefixSet>> {
+        let listed = self.azure.effective.iter().map(|effective| &effective.nsg);
+        let rules = self.azure.nsgs.iter().chain(listed);
+        let rules = rules.flat_map(|nsg| &nsg.rules);
+        let sides = rules.flat_map(|rule| [&rule.source, &rule.destination]);
+        let admin = self.azure.admin_rules.iter();
+        let admin = admin.flat_map(|rule| [&rule.source, &rule.destination]);
+        let mut resolved = BTreeMap::new();
+        for tag in sides.chain(admin).flat_map(|side| &side.tags) {
+            resolved
+                .entry(tag.to_lowercase())
+                .or_insert_with(|| self.resolve(tag));
         }
+        resolved
     }
 
     /// The levels on the way of a packet whose local end is `local`: security admin rules, and the NSGs
@@ -116,7 +139,7 @@ impl<'a> Network<'a> {
                 .filter_map(|one| one.address)
             {
                 let single = PrefixSet::new([address.into()]).intersection(&rest);
-                if self.interface_level(address, direction).is_some() {
+                if self.has_level(interface) {
                     add(single, &mut rest);
                 }
             }
@@ -203,6 +226,14 @@ impl<'a> Network<'a> {
         let named = interface.nsg.as_deref();
         let attached = |nsg: &Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
         self.level(LevelKind::Interface, named, attached, direction)
+    }
+
+    /// Whether an interface has a level of its own.
+    fn has_level(&self, interface: &crate::environment::azure::Interface) -> bool {
+        let listed = self.azure.effective.iter().map(|one| &one.nsg);
+        let mut nsgs = self.azure.nsgs.iter().chain(listed);
+        let attached = |nsg: &Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
+        interface.nsg.is_some() || nsgs.any(attached)
     }
 
     /// The level of the NSG that is named, or that says itself where it is attached; else of the
@@ -312,6 +343,7 @@ impl<'a> Network<'a> {
         let mut unknown = side.unknown.clone();
         for tag in side.tags.iter().filter(|_| !side.expanded) {
             match self.tag(tag) {
+                Some(set) if known.is_empty() => known = set,
                 Some(set) => known = known.union(&set),
                 None => unknown.push(tag.clone()),
             }
@@ -330,7 +362,13 @@ impl<'a> Network<'a> {
         Addresses { known, unknown }
     }
 
+    /// What a tag holds; `None` where that is not known.
     fn tag(&self, tag: &str) -> Option<PrefixSet> {
+        let known = self.resolved.get(&tag.to_lowercase());
+        known.cloned().unwrap_or_else(|| self.resolve(tag))
+    }
+
+    fn resolve(&self, tag: &str) -> Option<PrefixSet> {
         let term = match tag.to_ascii_lowercase().as_str() {
             "virtualnetwork" | "virtual_network" => AddressTerm::VirtualNetwork,
             "internet" => AddressTerm::Internet,
