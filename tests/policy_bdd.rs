@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use biodivine_lib_bdd::{Bdd, BddPartialValuation, BddVariable, BddVariableSet};
 use ipnet::{IpNet, Ipv4Net};
-use nsgaudit::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use nsgaudit::net::{PortSet, PrefixSet, ProtocolSet};
 use nsgaudit::policy::decider::Decider;
 use nsgaudit::policy::prove::Prover;
-use nsgaudit::policy::rule::{Addresses, Answer, Cube, Level, LevelKind, Rule};
+use nsgaudit::policy::rule::{Access, Addresses, Answer, Cube, Level, LevelKind, Rule};
 
 /// Numbers that look random and are the same every time.
 struct Random(u64);
@@ -178,7 +178,7 @@ fn rule(random: &mut Random, palette: &[PrefixSet], number: usize) -> Rule {
     Rule {
         name: format!("rule{number}"),
         priority: 100 + number as u32,
-        access: random.of(&[Decision::Allow, Decision::Deny]),
+        access: random.of(&[Access::Allow, Access::Deny]),
         protocols: random.of(&[
             ProtocolSet::ANY,
             tcp,
@@ -195,6 +195,7 @@ fn rule(random: &mut Random, palette: &[PrefixSet], number: usize) -> Rule {
         destination,
         destination_ports: ports(random),
         is_default: false,
+        doubt: None,
     }
 }
 
@@ -228,7 +229,7 @@ fn expected(engine: &Engine, levels: &[Level], cube: &Cube) -> BTreeMap<(Answer,
             let path = [(0, first), (1, second)];
             let denying: Path = path
                 .into_iter()
-                .filter(|&(level, rule)| levels[level].rules[rule].access == Decision::Deny)
+                .filter(|&(level, rule)| levels[level].rules[rule].access == Access::Deny)
                 .collect();
             let key = if denying.is_empty() {
                 (Answer::Allow, path.to_vec())

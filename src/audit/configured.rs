@@ -68,7 +68,7 @@ pub(crate) fn of_requirements(
     network: &Network<'_>,
 ) -> Vec<Option<Configured>> {
     let bound = requirements.bound.iter();
-    bound
+    let mut all: Vec<Option<Asked<'_>>> = bound
         .map(|bound| {
             let terms = Terms {
                 environment,
@@ -76,9 +76,25 @@ pub(crate) fn of_requirements(
                 bound,
             };
             matches!(bound.standing, Standing::Required | Standing::Unsettled)
-                .then(|| terms.configured(network))
+                .then(|| Asked::new(terms))
         })
-        .collect()
+        .collect();
+    // Rules are compiled once a place, not once a requirement, and no longer kept than that place takes.
+    let ways = all.iter().flatten().map(|asked| asked.terms.way());
+    let ways: BTreeSet<_> = ways.collect();
+    for way in ways {
+        let (subnet, direction) = way;
+        let subnet = &environment.subnets[subnet as usize].prefixes;
+        for place in network.places(subnet, direction) {
+            let prover = Prover::new(&place.levels);
+            let of_way = all.iter_mut().flatten();
+            for asked in of_way.filter(|asked| asked.terms.way() == way) {
+                asked.prove(&place, &prover, network);
+            }
+        }
+    }
+    let told = all.into_iter().map(|asked| asked.map(Asked::told));
+    told.collect()
 }
 
 impl Configured {
@@ -186,34 +202,66 @@ struct Remote {
     unknown: Vec<String>,
 }
 
-impl Terms<'_> {
-    fn configured(&self, network: &Network<'_>) -> Configured {
-        let (row, bound) = (self.bound.row, self.bound);
-        let subnet = &self.environment.subnets[bound.subnet as usize];
-        let local = self.local(&subnet.prefixes);
-        let mut verdicts = Vec::new();
-        let mut reasons = Vec::new();
-        let mut rules = BTreeSet::new();
-        let remotes = self.remotes();
-        for place in network.places(&local, bound.direction) {
-            let prover = Prover::new(&place.levels);
-            for remote in &remotes {
-                let cube = self.cube(&place, remote);
-                let proof = prover.prove(&cube);
-                // What lies within one address leaves no packet to prove.
-                if proof.parts.is_empty() && remote.unknown.is_empty() {
-                    continue;
-                }
-                verdicts.push(if remote.unknown.is_empty() {
-                    proof.verdict
-                } else {
-                    Verdict::Undetermined
-                });
-                reasons.extend(proof.parts.iter().filter_map(|part| why(part, &place)));
-                let deciders = proof.parts.iter().flat_map(|part| deciders(part, &place));
-                rules.extend(locations(network, deciders));
-            }
+/// A requirement that is being proved, place by place.
+struct Asked<'a> {
+    terms: Terms<'a>,
+    /// The subnet's own end.
+    local: PrefixSet,
+    remotes: Vec<Remote>,
+    verdicts: Vec<Verdict>,
+    reasons: Vec<String>,
+    rules: BTreeSet<RuleLocation>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(terms: Terms<'a>) -> Self {
+        let subnet = &terms.environment.subnets[terms.bound.subnet as usize];
+        Self {
+            local: terms.local(&subnet.prefixes),
+            remotes: terms.remotes(),
+            terms,
+            verdicts: Vec::new(),
+            reasons: Vec::new(),
+            rules: BTreeSet::new(),
         }
+    }
+
+    /// Adds what the rules of a place do with those packets that are of it.
+    fn prove(&mut self, place: &Place, prover: &Prover<'_>, network: &Network<'_>) {
+        let local = self.local.intersection(&place.addresses);
+        if local.is_empty() {
+            return;
+        }
+        for remote in &self.remotes {
+            let proof = prover.prove(&self.terms.cube(&local, remote));
+            // What lies within one address leaves no packet to prove.
+            if proof.parts.is_empty() && remote.unknown.is_empty() {
+                continue;
+            }
+            self.verdicts.push(if remote.unknown.is_empty() {
+                proof.verdict
+            } else {
+                Verdict::Undetermined
+            });
+            let parts = || proof.parts.iter();
+            self.reasons
+                .extend(parts().filter_map(|part| why(part, place)));
+            let deciders = parts().flat_map(|part| deciders(part, place));
+            self.rules.extend(locations(network, deciders));
+        }
+    }
+
+    fn told(self) -> Configured {
+        let Self {
+            terms,
+            remotes,
+            verdicts,
+            mut reasons,
+            rules,
+            ..
+        } = self;
+        let (row, bound) = (terms.bound.row, terms.bound);
+        let subnet = &terms.environment.subnets[bound.subnet as usize];
         let mut unknown: Vec<_> = remotes
             .iter()
             .flat_map(|remote| remote.unknown.clone())
@@ -241,6 +289,13 @@ impl Terms<'_> {
             rules: rules.into_iter().collect(),
         }
     }
+}
+
+impl Terms<'_> {
+    /// The subnet and the direction.
+    fn way(&self) -> (u16, Direction) {
+        (self.bound.subnet, self.bound.direction)
+    }
 
     /// The packets that are needed of a place: of every protocol, where the row names none.
     fn needed(&self, place: &Place) -> Vec<Cube> {
@@ -248,7 +303,7 @@ impl Terms<'_> {
         let cubes = self
             .remotes()
             .into_iter()
-            .map(|remote| self.cube(place, &remote));
+            .map(|remote| self.cube(&place.addresses, &remote));
         cubes
             .map(|cube| Cube {
                 protocols: if any {
@@ -316,8 +371,8 @@ impl Terms<'_> {
         addresses_of(term, self.environment, false, self.tags, newest)
     }
 
-    fn cube(&self, place: &Place, remote: &Remote) -> Cube {
-        let (local, remote_set) = (place.addresses.clone(), remote.addresses.clone());
+    fn cube(&self, local: &PrefixSet, remote: &Remote) -> Cube {
+        let (local, remote_set) = (local.clone(), remote.addresses.clone());
         let (source, destination) = match self.bound.direction {
             Direction::Inbound => (remote_set, local),
             Direction::Outbound => (local, remote_set),

@@ -46,13 +46,6 @@ pub(super) fn read(folder: &Path) -> Result<Azure> {
             &format!("{} {}: {}", remark.file, remark.path, remark.detail),
         );
     }
-    if !azure.admin_rules.is_empty() || !azure.unread_admin_rules.is_empty() {
-        tell(
-            "note",
-            "security admin rules of a network manager are not evaluated by this version: they \
-                 decide before any NSG",
-        );
-    }
     Ok(azure)
 }
 

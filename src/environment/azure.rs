@@ -15,6 +15,7 @@ pub(in crate::environment) mod template;
 pub(in crate::environment) mod walk;
 
 mod admin;
+mod compare;
 mod folder;
 mod interfaces;
 mod merge;
@@ -47,6 +48,11 @@ pub struct Azure {
     pub admin_rules: Vec<AdminRule>,
     /// Security admin rules that are there but could not be read.
     pub unread_admin_rules: Vec<UnreadRule>,
+    /// Security admin rules that the effective rules of an interface show: that they are there, and
+    /// not all that they do.
+    pub admin_rules_seen: Vec<UnreadRule>,
+    /// Members of network groups.
+    pub group_members: Vec<GroupMember>,
     /// What is not as it should be.
     pub faults: Vec<DocumentFault>,
     /// What is to be known: files that hold nothing of use, documents that differ, host bits.
@@ -107,6 +113,8 @@ fn document(json: &[u8], file: &str) -> Result<Azure, Refused> {
     }
     let (nsgs, effective) = super::nsg::read(&walked, &mut notes);
     let (admin_rules, unread_admin_rules) = admin::read(&walked, &mut notes);
+    let admin_rules_seen = admin::seen(&walked);
+    let group_members = admin::members(&walked);
     let mut azure = Azure {
         nsgs,
         effective,
@@ -116,6 +124,8 @@ fn document(json: &[u8], file: &str) -> Result<Azure, Refused> {
         route_tables: routes::read(&walked, &mut notes),
         admin_rules,
         unread_admin_rules,
+        admin_rules_seen,
+        group_members,
         ..Azure::default()
     };
     general(&walked, &mut notes);

@@ -84,6 +84,16 @@ pub struct Side {
     pub ports: PortSet,
 }
 
+impl Side {
+    /// Whether both have the same tags.
+    pub fn has_tags_of(&self, other: &Self) -> bool {
+        let lower = |side: &Self| -> std::collections::BTreeSet<String> {
+            side.tags.iter().map(|tag| tag.to_lowercase()).collect()
+        };
+        lower(self) == lower(other)
+    }
+}
+
 /// Something in a document that is not as it should be. The rest is still read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DocumentFault {

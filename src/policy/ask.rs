@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::bits::Bits;
 use super::classes::Compiled;
 use super::decider::{Decider, Ruling};
-use super::rule::Level;
+use super::rule::{Access, Level};
+use crate::net::ProtocolSet;
 use crate::net::prefix::number;
-use crate::net::{Decision, ProtocolSet};
 
 /// What is known of some packets that all have the same addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,8 +147,8 @@ impl PortRows<'_> {
 
 /// What decides at a level, whose rules are asked in order.
 fn decider(level: &Level, rules: impl Iterator<Item = (usize, Holds)>) -> Decider {
-    // The first rule that may match and allows, and the first that may and denies.
-    let mut may: [Option<usize>; 2] = [None; 2];
+    // The first rule of each access that may match.
+    let mut may: [Option<usize>; Access::COUNT] = [None; Access::COUNT];
     for (rule, holds) in rules {
         let access = level.rules[rule].access;
         match holds {
@@ -156,23 +156,10 @@ fn decider(level: &Level, rules: impl Iterator<Item = (usize, Holds)>) -> Decide
             Holds::Maybe => {
                 may[access as usize].get_or_insert(rule);
             }
-            Holds::Yes => {
-                let other = match access {
-                    Decision::Allow => Decision::Deny,
-                    Decision::Deny => Decision::Allow,
-                };
-                return may[other as usize].map_or(Decider::Rule(rule), |may| Decider::May {
-                    rule: may,
-                    otherwise: Some(rule),
-                });
-            }
+            Holds::Yes => return Decider::of(level, may, Some(rule)),
         }
     }
-    let first = may.into_iter().flatten().min();
-    first.map_or(Decider::Nothing, |rule| Decider::May {
-        rule,
-        otherwise: None,
-    })
+    Decider::of(level, may, None)
 }
 
 #[cfg(test)]
@@ -180,7 +167,7 @@ mod tests {
     use super::*;
     use crate::policy::evaluate::evaluate;
     use crate::policy::rule::Answer;
-    use crate::policy::testing::{level, packets_everywhere};
+    use crate::policy::testing::{levels, packets_everywhere};
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,7 +176,7 @@ mod tests {
 
         #[test]
         fn a_known_packet_is_answered_as_by_the_rules_one_by_one(
-            levels in prop::collection::vec(level(), 0..3),
+            levels in levels(),
         ) {
             let asker = Asker::new(&levels);
             for (probe, _) in packets_everywhere() {
@@ -206,7 +193,7 @@ mod tests {
 
         #[test]
         fn what_is_told_without_ports_holds_for_every_port(
-            levels in prop::collection::vec(level(), 0..3),
+            levels in levels(),
         ) {
             let asker = Asker::new(&levels);
             let mut answers: BTreeMap<Known, BTreeSet<Answer>> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! One part of packets (addresses of a side and family, ports of a side), cut into classes: numbers
 //! that no rule tells apart.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 
 use super::bits::Bits;
 use super::count::Count;
@@ -60,19 +60,27 @@ impl Axis {
         borders.sort_unstable();
         let mut borders = borders.into_iter().peekable();
         let mut current = Bits::empty(sets.ranges.len());
-        let mut numbers: HashMap<Bits, u32> = HashMap::new();
-        let mut signatures = Vec::new();
+        // Each border changes one bit, so the hash of a signature is kept and not made anew.
+        let mut numbers: HashTable<(u64, u32)> = HashTable::new();
+        let mut hash = 0;
+        let mut signatures: Vec<Bits> = Vec::new();
         let mut starts: Vec<(u128, u32)> = Vec::new();
         let mut start = 0;
         loop {
             while let Some((_, set)) = borders.next_if(|&(border, _)| border == start) {
                 // A set's ranges do not touch, so each border flips its membership.
                 current.flip(set);
+                hash ^= mixed(set as u64);
             }
-            let class = *numbers.entry(current.clone()).or_insert_with(|| {
+            let same = |&(_, class): &(u64, u32)| signatures[class as usize] == current;
+            let class = if let Some(&(_, class)) = numbers.find(hash, same) {
+                class
+            } else {
+                let class = signatures.len() as u32;
                 signatures.push(current.clone());
-                signatures.len() as u32 - 1
-            });
+                numbers.insert_unique(hash, (hash, class), |&(hash, _)| hash);
+                class
+            };
             if starts.last().is_none_or(|&(_, last)| last != class) {
                 starts.push((start, class));
             }
@@ -81,10 +89,14 @@ impl Axis {
                 None => break,
             }
         }
-        let masks = signatures
-            .iter()
-            .map(|signature| columns_of(signature, &sets.of_column))
-            .collect();
+        // A signature has few of the sets.
+        let of_sets = columns_of_sets(sets);
+        let mask = |signature: &Bits| {
+            let mut columns = Bits::empty(sets.of_column.len());
+            signature.ones().for_each(|set| columns.add(&of_sets[set]));
+            columns
+        };
+        let masks = signatures.iter().map(mask).collect();
         Self { starts, masks, max }
     }
 
@@ -126,13 +138,19 @@ impl Axis {
     }
 }
 
-/// The columns whose set is among those of a signature.
-fn columns_of(signature: &Bits, of_column: &[usize]) -> Bits {
-    let mut columns = Bits::empty(of_column.len());
-    for (column, &set) in of_column.iter().enumerate() {
-        if signature.has(set) {
-            columns.insert(column);
-        }
+/// A number whose bits depend on all bits of another (the finalizer of splitmix64).
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Of each set, the columns that have it.
+fn columns_of_sets(sets: &Sets) -> Vec<Bits> {
+    let mut columns = vec![Bits::empty(sets.of_column.len()); sets.ranges.len()];
+    for (column, &set) in sets.of_column.iter().enumerate() {
+        columns[set].insert(column);
     }
     columns
 }

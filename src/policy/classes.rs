@@ -23,6 +23,8 @@ pub(super) struct Row<'a> {
     destination: &'a PrefixSet,
     destination_unknown: bool,
     destination_ports: &'a PortSet,
+    /// Whether it may not be in effect at all.
+    doubt: bool,
 }
 
 impl<'a> From<&'a Rule> for Row<'a> {
@@ -35,6 +37,7 @@ impl<'a> From<&'a Rule> for Row<'a> {
             destination: &rule.destination.known,
             destination_unknown: is_unknown(&rule.destination),
             destination_ports: &rule.destination_ports,
+            doubt: rule.doubt.is_some(),
         }
     }
 }
@@ -49,6 +52,7 @@ impl<'a> From<&'a Cube> for Row<'a> {
             destination: &cube.destination,
             destination_unknown: false,
             destination_ports: &cube.destination_ports,
+            doubt: false,
         }
     }
 }
@@ -57,8 +61,9 @@ fn is_unknown(addresses: &Addresses) -> bool {
     !addresses.unknown.is_empty()
 }
 
-/// What a bit of address masks stands for. A rule with unknown addresses has two columns, first
-/// what it may match, then what it surely does; others have the second only.
+/// What a bit of address masks stands for. A rule with unknown addresses, or one that may not be in
+/// effect, has two columns, first what it may match, then what it surely does; others have the second
+/// only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     /// Number of the row.
@@ -133,7 +138,7 @@ fn port_ranges(ports: &PortSet) -> Vec<(u128, u128)> {
 fn columns(rows: &[Row<'_>]) -> Vec<Column> {
     let mut columns = Vec::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
-        if row.source_unknown || row.destination_unknown {
+        if row.source_unknown || row.destination_unknown || row.doubt {
             columns.push(Column {
                 row: number,
                 sure: false,
@@ -165,9 +170,11 @@ impl Compiled {
     pub(super) fn new(lists: &[Vec<Row<'_>>]) -> Self {
         let rows: Vec<_> = lists.iter().flatten().copied().collect();
         let columns = columns(&rows);
-        let any = PrefixSet::any();
-        let known = |column: &Column, set, unknown: bool| {
-            if unknown && !column.sure { &any } else { set }
+        let (any, none) = (PrefixSet::any(), PrefixSet::empty());
+        let known = |column: &Column, set, unknown: bool| match column.sure {
+            true if rows[column.row].doubt => &none,
+            false if unknown => &any,
+            _ => set,
         };
         let sources: Vec<_> = columns
             .iter()

@@ -7,10 +7,12 @@ use super::classes::{Compiled, Row};
 use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
+use super::grid::Steps;
 use super::regions::{ROOM, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
-/// All packets whose answer changes.
+/// All packets whose answer changes, and those that rules are too intricate to be followed for: of these
+/// both answers are undetermined, by no level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// By what became of them and what becomes of them, and by whom: disjoint.
@@ -79,18 +81,27 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
         .collect();
     let compiled = Compiled::new(&lists);
     let (of_old, of_new) = compiled.lists.split_at(old.len());
-    let regions = partition(&compiled, within, ROOM, |grid, high| {
-        let all = Bits::full(grid.lows.len());
-        let mut changed: BTreeMap<(Ruling, Ruling), Bits> = BTreeMap::new();
-        for (before, lows) in rulings(grid, high, of_old, old, all) {
-            for (after, lows) in rulings(grid, high, of_new, new, lows) {
-                if before.answer != after.answer {
-                    changed.insert((before.clone(), after), lows);
+    let mut steps = Steps::of_an_answer();
+    let beyond = (Ruling::not_followed(), Ruling::not_followed());
+    let regions = partition(
+        &compiled,
+        within,
+        ROOM,
+        &mut steps,
+        &beyond,
+        |grid, high| {
+            let all = Bits::full(grid.lows.len());
+            let mut changed: BTreeMap<(Ruling, Ruling), Bits> = BTreeMap::new();
+            for (before, lows) in rulings(grid, high, of_old, old, all) {
+                for (after, lows) in rulings(grid, high, of_new, new, lows) {
+                    if before.answer != after.answer {
+                        changed.insert((before.clone(), after), lows);
+                    }
                 }
             }
-        }
-        changed.into_iter().collect()
-    });
+            changed.into_iter().collect()
+        },
+    );
     let changes = regions
         .into_iter()
         .map(|((before, after), region)| Change {
@@ -108,7 +119,7 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::testing::{cube, inside, level, naive, packets_of};
+    use crate::policy::testing::{cube, inside, levels, naive, packets_of};
     use proptest::prelude::*;
 
     proptest! {
@@ -116,8 +127,8 @@ mod tests {
 
         #[test]
         fn changes_are_what_every_packet_says(
-            old in prop::collection::vec(level(), 0..3),
-            new in prop::collection::vec(level(), 0..3),
+            old in levels(),
+            new in levels(),
             cube in cube(),
         ) {
             let found = diff(&old, &new, &cube);
@@ -144,7 +155,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_changes_against_itself(levels in prop::collection::vec(level(), 0..3), cube in cube()) {
+        fn nothing_changes_against_itself(levels in levels(), cube in cube()) {
             prop_assert!(diff(&levels, &levels, &cube).is_empty());
         }
     }

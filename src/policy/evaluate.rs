@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::decider::{Decider, Ruling};
-use super::rule::{Addresses, Answer, Level, Probe, Rule};
-use crate::net::{Decision, PortSet, ProtocolSet};
+use super::rule::{Access, Addresses, Answer, Level, Probe, Rule};
+use crate::net::{PortSet, ProtocolSet};
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,8 @@ pub struct AtLevel {
 pub struct May {
     /// Position in the level's rules.
     pub rule: usize,
-    /// The sides whose address may be one of those not known.
+    /// The sides whose address may be one of those not known; none where it is not known whether the
+    /// rule is in effect.
     pub unknown: Vec<Side>,
 }
 
@@ -153,7 +154,13 @@ fn matches(rule: &Rule, probe: &Probe) -> Holds {
     }
     let [source, destination] =
         sides(rule, probe).map(|(_, addresses, address)| among(addresses, address));
-    source.min(destination)
+    // One that may not be in effect surely matches nothing.
+    let most = if rule.doubt.is_some() {
+        Holds::Maybe
+    } else {
+        Holds::Yes
+    };
+    source.min(destination).min(most)
 }
 
 /// Everything about a packet that a rule is not for.
@@ -200,16 +207,12 @@ fn unknown_sides(rule: &Rule, probe: &Probe) -> Vec<Side> {
 
 /// What decides, of the rules that may match and the one that surely does.
 fn decider(level: &Level, may: &[May], sure: Option<usize>) -> Decider {
-    let access = |rule: usize| -> Decision { level.rules[rule].access };
-    let other = may
-        .iter()
-        .map(|may| may.rule)
-        .find(|&rule| sure.is_none_or(|sure| access(rule) != access(sure)));
-    match (other, sure) {
-        (Some(rule), otherwise) => Decider::May { rule, otherwise },
-        (None, Some(sure)) => Decider::Rule(sure),
-        (None, None) => Decider::Nothing,
+    let mut first: [Option<usize>; Access::COUNT] = [None; Access::COUNT];
+    for may in may {
+        let access = level.rules[may.rule].access;
+        first[access as usize].get_or_insert(may.rule);
     }
+    Decider::of(level, first, sure)
 }
 
 fn at_level(level: &Level, probe: &Probe) -> AtLevel {
@@ -240,7 +243,7 @@ fn at_level(level: &Level, probe: &Probe) -> AtLevel {
 }
 
 /// What `levels` do with one packet: at each the first rule that matches decides, and every level
-/// must allow. No level at all allows everything.
+/// must allow, unless a security admin rule ends the evaluation. No level at all allows everything.
 pub fn evaluate(levels: &[Level], probe: &Probe) -> Decided {
     let at: Vec<_> = levels.iter().map(|level| at_level(level, probe)).collect();
     let deciders: Vec<_> = at.iter().map(|level| level.decider).collect();

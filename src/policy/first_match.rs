@@ -6,15 +6,14 @@ use std::ops::Range;
 use super::bits::Bits;
 use super::decider::{Decider, Ruling};
 use super::grid::{Grid, High};
-use super::rule::Level;
-use crate::net::Decision;
+use super::rule::{Access, Level};
 
 /// Lows that no rule surely took yet.
 #[derive(Debug, Clone)]
 struct Open {
     lows: Bits,
-    /// The first rule that may match and allows, and the first that may and denies.
-    may: [Option<usize>; 2],
+    /// The first rule of each access that may match.
+    may: [Option<usize>; Access::COUNT],
 }
 
 /// What decides at one level, whose rules are the rows `list`, of the lows `undecided` of a high.
@@ -28,7 +27,7 @@ fn deciders(
     let mut decided = Vec::new();
     let mut open = vec![Open {
         lows: undecided,
-        may: [None; 2],
+        may: [None; Access::COUNT],
     }];
     for at in high.mask.ones() {
         let column = grid.columns[at];
@@ -38,7 +37,7 @@ fn deciders(
         let rule = column.row - list.start;
         let access = level.rules[rule].access;
         if column.sure {
-            take(&mut open, rule, access, &grid.matched[at], &mut decided);
+            take(&mut open, rule, level, &grid.matched[at], &mut decided);
         } else {
             let split = open
                 .iter_mut()
@@ -53,14 +52,10 @@ fn deciders(
             break;
         }
     }
-    decided.extend(open.into_iter().map(|open| {
-        let first = open.may.into_iter().flatten().min();
-        let decider = first.map_or(Decider::Nothing, |rule| Decider::May {
-            rule,
-            otherwise: None,
-        });
-        (decider, open.lows)
-    }));
+    decided.extend(
+        open.into_iter()
+            .map(|open| (Decider::of(level, open.may, None), open.lows)),
+    );
     decided
 }
 
@@ -68,26 +63,19 @@ fn deciders(
 fn take(
     open: &mut [Open],
     rule: usize,
-    access: Decision,
+    level: &Level,
     matched: &Bits,
     decided: &mut Vec<(Decider, Bits)>,
 ) {
-    let other = match access {
-        Decision::Allow => Decision::Deny,
-        Decision::Deny => Decision::Allow,
-    };
     for open in open.iter_mut().filter(|open| open.lows.meets(matched)) {
-        let decider = open.may[other as usize].map_or(Decider::Rule(rule), |may| Decider::May {
-            rule: may,
-            otherwise: Some(rule),
-        });
+        let decider = Decider::of(level, open.may, Some(rule));
         decided.push((decider, open.lows.and(matched)));
         open.lows.remove(matched);
     }
 }
 
 /// Splits off what a rule may match.
-fn split_off(open: &mut Open, rule: usize, access: Decision, matched: &Bits) -> Option<Open> {
+fn split_off(open: &mut Open, rule: usize, access: Access, matched: &Bits) -> Option<Open> {
     if !open.lows.meets(matched) {
         return None;
     }

@@ -19,13 +19,37 @@ const MOST_PAIRS: usize = if cfg!(test) { 24 } else { 1 << 20 };
 /// Most cells of one table. Unit tests have less of both, so that they meet what is cut.
 const MOST_CELLS: usize = if cfg!(test) { 120 } else { 1 << 26 };
 
+/// Steps that an answer may take: pairs of classes that are looked at, and cells of tables. A thousand
+/// rules on both levels take some millions; rules made to be hard would take more than there is time for.
+/// What is left when they are spent is not known.
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
+    left: u64,
+}
+
+impl Steps {
+    /// As many as one answer has: some ten seconds.
+    pub(super) fn of_an_answer() -> Self {
+        Self { left: 1 << 31 }
+    }
+
+    /// So many.
+    pub(super) fn new(left: u64) -> Self {
+        Self { left }
+    }
+
+    fn take(&mut self, steps: usize) {
+        self.left = self.left.saturating_sub(steps as u64);
+    }
+}
+
 /// Part of a question: some classes of each field.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// Numbers of classes, sorted, in the order of [`Question::fields`].
-    chosen: [Vec<u32>; 4],
+    pub(super) chosen: [Vec<u32>; 4],
     /// Protocols. Of those without ports the packets have none, so just one piece has them.
-    protocols: ProtocolSet,
+    pub(super) protocols: ProtocolSet,
 }
 
 /// Classes that no rule of the piece tells apart.
@@ -81,21 +105,31 @@ pub(super) struct Grid {
     pub(super) matched: Vec<Bits>,
 }
 
-/// Hands every table of a question to `visit`. Of each list, columns behind the `decisive`-th row
-/// that takes everything its addresses have are left out of [`High::mask`].
-pub(super) fn tables(question: &Question<'_>, decisive: usize, mut visit: impl FnMut(&Grid)) {
+/// Hands every table of a question to `visit`, as long as there are steps left; returns what is left then.
+/// Of each list, columns behind the `decisive`-th row that takes everything its addresses have are left
+/// out of [`High::mask`].
+#[must_use]
+pub(super) fn tables(
+    question: &Question<'_>,
+    decisive: usize,
+    steps: &mut Steps,
+    mut visit: impl FnMut(&Grid),
+) -> Vec<Piece> {
     let chosen = [SOURCE, DESTINATION, SOURCE_PORT, DESTINATION_PORT]
         .map(|field| question.fields[field].all());
     let mut pieces = vec![Piece {
         chosen,
         protocols: question.protocols,
     }];
-    while let Some(piece) = pieces.pop() {
-        match Grid::new(question, &piece, decisive) {
+    while steps.left > 0
+        && let Some(piece) = pieces.pop()
+    {
+        match Grid::new(question, &piece, decisive, steps) {
             Ok(grid) => visit(&grid),
             Err(halves) => pieces.extend(*halves),
         }
     }
+    pieces
 }
 
 impl Grid {
@@ -104,6 +138,7 @@ impl Grid {
         question: &Question<'_>,
         piece: &Piece,
         decisive: usize,
+        steps: &mut Steps,
     ) -> Result<Self, Box<[Piece; 2]>> {
         let compiled = question.compiled;
         let (columns, rows) = alive(question, piece);
@@ -120,6 +155,7 @@ impl Grid {
         if product(SOURCE, DESTINATION).max(product(SOURCE_PORT, DESTINATION_PORT)) > MOST_PAIRS {
             return Err(halves(piece, &groups));
         }
+        steps.take(product(SOURCE, DESTINATION) + product(SOURCE_PORT, DESTINATION_PORT));
         let lows = lows(compiled, piece, &groups, &rows);
         let matched = matched(compiled, &columns, &rows, &lows);
         let columns: Vec<_> = columns
@@ -128,7 +164,9 @@ impl Grid {
             .collect();
         let behind = behind(compiled, &columns, &matched, lows.len());
         let highs = highs(&groups, &behind, decisive);
-        if highs.len().saturating_mul(lows.len()) > MOST_CELLS {
+        let cells = highs.len().saturating_mul(lows.len());
+        steps.take(cells.min(MOST_CELLS));
+        if cells > MOST_CELLS {
             return Err(halves(piece, &groups));
         }
         Ok(Self {
@@ -188,11 +226,16 @@ fn chosen_protocols(piece: &Piece) -> impl Iterator<Item = (usize, ProtocolSet)>
 fn group(field: &Field, chosen: &[u32], kept: &[usize]) -> Vec<Group> {
     let mut numbers: HashMap<Bits, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
+    // Where each column is among the kept ones: a class is in few columns.
+    let mut places: Vec<Option<usize>> = vec![None; kept.last().map_or(0, |last| last + 1)];
+    for (at, &column) in kept.iter().enumerate() {
+        places[column] = Some(at);
+    }
     for &number in chosen {
         let class = &field.classes[number as usize];
         let mut mask = Bits::empty(kept.len());
-        for (at, &column) in kept.iter().enumerate() {
-            if class.mask.has(column) {
+        for column in class.mask.ones() {
+            if let Some(&Some(at)) = places.get(column) {
                 mask.insert(at);
             }
         }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::diff::{Difference, diff};
-use super::rule::{Addresses, Cube, Level, LevelKind, Rule};
+use super::rule::{Access, Addresses, Cube, Level, LevelKind, Rule};
 use crate::catalogue::AddressTerm;
 use crate::classify::addresses_of;
 use crate::environment::azure::Azure;
 use crate::environment::rules::{Nsg, SecurityRule, Side, UnreadRule};
 use crate::environment::{Environment, ServiceTags};
-use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
+use crate::net::{Direction, PortSet, PrefixSet, ProtocolSet};
+
+mod admin;
 
 /// The rules of a network.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Network<'a> {
     edition: usize,
     /// Members of application security groups, by their IDs in lower case.
     groups: BTreeMap<String, PrefixSet>,
+    /// What the tags of the rules hold, by their names in lower case; `None` of those not known.
+    resolved: BTreeMap<String, Option<PrefixSet>>,
     /// Prefixes of user-defined routes, which `VirtualNetwork` holds too.
     routed: PrefixSet,
     /// Whether a route leads every address elsewhere: what `VirtualNetwork` holds is then not known.
@@ -63,7 +67,8 @@ impl<'a> Network<'a> {
                     .ranges(crate::net::prefix::Family::V4)
                     .is_empty()
         };
-        Self {
+        let mut network = Self {
+            resolved: BTreeMap::new(),
             azure,
             environment,
             tags,
@@ -75,17 +80,40 @@ impl<'a> Network<'a> {
                     all.union(&route.destination.prefixes)
                 }),
             default_route: routes().any(|route| is_default(&route.destination)),
-        }
+        };
+        // Rules name the same tags again and again.
+        network.resolved = network.used_tags();
+        network
     }
 
-    /// The levels on the way of a packet whose local end is `local`: those of its subnet and of its
-    /// interface, in the order in which they are asked.
+    /// The tags of all rules, resolved.
+    fn used_tags(&self) -> BTreeMap<String, Option<PrefixSet>> {
+        let listed = self.azure.effective.iter().map(|effective| &effective.nsg);
+        let rules = self.azure.nsgs.iter().chain(listed);
+        let rules = rules.flat_map(|nsg| &nsg.rules);
+        let sides = rules.flat_map(|rule| [&rule.source, &rule.destination]);
+        let admin = self.azure.admin_rules.iter();
+        let admin = admin.flat_map(|rule| [&rule.source, &rule.destination]);
+        let mut resolved = BTreeMap::new();
+        for tag in sides.chain(admin).flat_map(|side| &side.tags) {
+            resolved
+                .entry(tag.to_lowercase())
+                .or_insert_with(|| self.resolve(tag));
+        }
+        resolved
+    }
+
+    /// The levels on the way of a packet whose local end is `local`: security admin rules, and the NSGs
+    /// of its subnet and of its interface, in the order in which they are asked.
     pub fn levels(&self, local: IpAddr, direction: Direction) -> Vec<Level> {
         let mut levels = Vec::new();
         levels.extend(self.subnet_level(local, direction));
         levels.extend(self.interface_level(local, direction));
         if direction == Direction::Outbound {
             levels.reverse();
+        }
+        if let Some(admin) = self.admin_level(local, direction) {
+            levels.insert(0, admin);
         }
         levels
     }
@@ -111,13 +139,16 @@ impl<'a> Network<'a> {
                 .filter_map(|one| one.address)
             {
                 let single = PrefixSet::new([address.into()]).intersection(&rest);
-                if self.interface_level(address, direction).is_some() {
+                if self.has_level(interface) {
                     add(single, &mut rest);
                 }
             }
         }
         for subnet in self.subnets() {
             add(subnet.prefixes.intersection(&rest), &mut rest);
+        }
+        for network in &self.azure.networks {
+            add(network.space.intersection(&rest), &mut rest);
         }
         let unplaced = rest.clone();
         add(unplaced, &mut rest);
@@ -126,6 +157,9 @@ impl<'a> Network<'a> {
 
     /// Where the documents state a rule of a level: file and JSON path; empty where they do not.
     pub fn stated_at(&self, level: &Level, rule: &Rule) -> (String, String) {
+        if level.kind == LevelKind::Admin {
+            return self.admin_stated_at(rule);
+        }
         let nsgs = self.azure.nsgs.iter();
         let mut of_level = nsgs.filter(|nsg| {
             if level.id.is_empty() {
@@ -145,14 +179,15 @@ impl<'a> Network<'a> {
         stated.unwrap_or_default()
     }
 
-    /// All NSGs as levels, in both directions: for what holds of a rule set by itself.
+    /// All NSGs and security admin rules as levels, in both directions: for what holds of a rule set by
+    /// itself.
     pub fn all_levels(&self) -> Vec<Level> {
         let directions = [Direction::Inbound, Direction::Outbound];
-        let nsgs = self.azure.nsgs.iter();
-        nsgs.flat_map(|nsg| {
-            directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, direction))
-        })
-        .collect()
+        let admin = directions.map(|direction| self.admin_rules(direction));
+        let nsgs = self.azure.nsgs.iter().flat_map(|nsg| {
+            directions.map(|direction| self.compiled(LevelKind::Subnet, nsg, None, direction))
+        });
+        admin.into_iter().flatten().chain(nsgs).collect()
     }
 
     /// What a term of a contract means: as in a rule, where a rule can have it.
@@ -233,12 +268,22 @@ impl<'a> Network<'a> {
     }
 
     fn subnet_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
-        let subnet = self
+        let given = self
             .subnets()
-            .find(|subnet| subnet.prefixes.contains(local))?;
-        let named = subnet.nsg.as_deref();
-        let attached = |nsg: &&Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
-        self.level(LevelKind::Subnet, named, attached, direction)
+            .find(|subnet| subnet.prefixes.contains(local));
+        if let Some(subnet) = given {
+            let named = subnet.nsg.as_deref();
+            let attached = |nsg: &Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
+            return self.level(LevelKind::Subnet, named, attached, direction);
+        }
+        // Where no document gives the subnet, groups that say where they are attached still name it.
+        let mut stated = self.environment.subnets.iter();
+        let subnet = stated.find(|subnet| subnet.prefixes.contains(local))?;
+        let attached = |nsg: &Nsg| {
+            let mut ids = nsg.subnets.iter();
+            ids.any(|id| is_same(id.rsplit('/').next().unwrap_or(id), &subnet.name))
+        };
+        self.level(LevelKind::Subnet, None, attached, direction)
     }
 
     fn interface_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
@@ -249,23 +294,42 @@ impl<'a> Network<'a> {
         };
         let interface = self.azure.interfaces.iter().find(holds)?;
         let named = interface.nsg.as_deref();
-        let attached = |nsg: &&Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
+        let attached = |nsg: &Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
         self.level(LevelKind::Interface, named, attached, direction)
     }
 
-    /// The level of the NSG that is named, or that says itself where it is attached. One that is named
-    /// and not there is a level of which nothing is known.
+    /// Whether an interface has a level of its own.
+    fn has_level(&self, interface: &crate::environment::azure::Interface) -> bool {
+        let listed = self.azure.effective.iter().map(|one| &one.nsg);
+        let mut nsgs = self.azure.nsgs.iter().chain(listed);
+        let attached = |nsg: &Nsg| nsg.interfaces.iter().any(|id| is_same(id, &interface.id));
+        interface.nsg.is_some() || nsgs.any(attached)
+    }
+
+    /// The level of the NSG that is named, or that says itself where it is attached; else of the
+    /// effective rules that are listed for it. One that is named and not there is a level of which
+    /// nothing is known.
     fn level(
         &self,
         kind: LevelKind,
         named: Option<&str>,
-        attached: impl Fn(&&Nsg) -> bool,
+        attached: impl Fn(&Nsg) -> bool,
         direction: Direction,
     ) -> Option<Level> {
         let nsgs = || self.azure.nsgs.iter();
         let found = named.and_then(|id| nsgs().find(|nsg| is_same(&nsg.id, id)));
-        match (found.or_else(|| nsgs().find(attached)), named) {
-            (Some(nsg), _) => Some(self.compiled(kind, nsg, direction)),
+        let found = found.or_else(|| nsgs().find(|&nsg| attached(nsg)));
+        let mut listed = self.azure.effective.iter().map(|one| &one.nsg);
+        // A listing of another group was printed before the group was exchanged, or after.
+        let expected = found.map(|nsg| nsg.id.as_str()).or(named);
+        let listed =
+            listed.find(|&nsg| attached(nsg) && expected.is_none_or(|id| is_same(id, &nsg.id)));
+        match (found.or(listed), named) {
+            (Some(nsg), _) => {
+                let mut level = self.compiled(kind, nsg, listed, direction);
+                tell_ties(&mut level.rules);
+                Some(level)
+            }
             (None, Some(id)) => {
                 let name = id.rsplit('/').next().unwrap_or(id);
                 let unread = UnreadRule {
@@ -276,25 +340,35 @@ impl<'a> Network<'a> {
                     kind,
                     name: name.to_owned(),
                     id: id.to_owned(),
-                    rules: unread_rules(&unread),
+                    rules: unread_rules(&unread, &[Access::Allow, Access::Deny]),
                 })
             }
             (None, None) => None,
         }
     }
 
-    fn compiled(&self, kind: LevelKind, nsg: &Nsg, direction: Direction) -> Level {
-        let mut rules: Vec<_> = nsg
-            .rules
-            .iter()
-            .filter(|rule| rule.direction == direction)
-            .map(|rule| self.rule(rule))
-            .collect();
+    /// The rules of a group; `listed` are the effective ones of the same place, if given: how Azure
+    /// resolved a tag there is what holds.
+    fn compiled(
+        &self,
+        kind: LevelKind,
+        nsg: &Nsg,
+        listed: Option<&Nsg>,
+        direction: Direction,
+    ) -> Level {
+        let of_direction = |rule: &&SecurityRule| rule.direction == direction;
+        let same = |rule: &SecurityRule| {
+            let mut listed = listed?.rules.iter().filter(of_direction);
+            listed.find(|other| is_same(&other.name, &rule.name) && other.priority == rule.priority)
+        };
+        let rules = nsg.rules.iter().filter(of_direction);
+        let mut rules: Vec<_> = rules.map(|rule| self.rule(rule, same(rule))).collect();
         let unread = nsg
             .unread
             .iter()
             .filter(|rule| rule.direction.is_none_or(|its| its == direction));
-        rules.extend(unread.flat_map(unread_rules));
+        let either = [Access::Allow, Access::Deny];
+        rules.extend(unread.flat_map(|rule| unread_rules(rule, &either)));
         rules.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
         Level {
             kind,
@@ -304,17 +378,26 @@ impl<'a> Network<'a> {
         }
     }
 
-    fn rule(&self, rule: &SecurityRule) -> Rule {
+    fn rule(&self, rule: &SecurityRule, listed: Option<&SecurityRule>) -> Rule {
+        let side = |side: &Side, listed: Option<&Side>| match listed {
+            Some(listed) if listed.expanded && side.has_tags_of(listed) => self.addresses(&Side {
+                prefixes: side.prefixes.union(&listed.prefixes),
+                expanded: true,
+                ..side.clone()
+            }),
+            _ => self.addresses(side),
+        };
         Rule {
             name: rule.name.clone(),
             priority: rule.priority,
-            access: rule.access,
+            access: rule.access.into(),
             protocols: rule.protocols,
-            source: self.addresses(&rule.source),
+            source: side(&rule.source, listed.map(|listed| &listed.source)),
             source_ports: rule.source.ports.clone(),
-            destination: self.addresses(&rule.destination),
+            destination: side(&rule.destination, listed.map(|listed| &listed.destination)),
             destination_ports: rule.destination.ports.clone(),
             is_default: rule.is_default,
+            doubt: None,
         }
     }
 
@@ -330,6 +413,7 @@ impl<'a> Network<'a> {
         let mut unknown = side.unknown.clone();
         for tag in side.tags.iter().filter(|_| !side.expanded) {
             match self.tag(tag) {
+                Some(set) if known.is_empty() => known = set,
                 Some(set) => known = known.union(&set),
                 None => unknown.push(tag.clone()),
             }
@@ -348,7 +432,13 @@ impl<'a> Network<'a> {
         Addresses { known, unknown }
     }
 
+    /// What a tag holds; `None` where that is not known.
     fn tag(&self, tag: &str) -> Option<PrefixSet> {
+        let known = self.resolved.get(&tag.to_lowercase());
+        known.cloned().unwrap_or_else(|| self.resolve(tag))
+    }
+
+    fn resolve(&self, tag: &str) -> Option<PrefixSet> {
         let term = match tag.to_ascii_lowercase().as_str() {
             "virtualnetwork" | "virtual_network" => AddressTerm::VirtualNetwork,
             "internet" => AddressTerm::Internet,
@@ -420,18 +510,37 @@ pub fn everything_of(local: &PrefixSet, direction: Direction) -> Cube {
     }
 }
 
-/// A rule of which it is not known what it does may allow and may deny whatever comes.
-fn unread_rules(unread: &UnreadRule) -> Vec<Rule> {
-    let access = match unread.access {
-        Some(access) => vec![access],
-        None => vec![Decision::Allow, Decision::Deny],
-    };
+/// Rules of one priority that do different things may come in any order. Doubtful copies before them
+/// leave open what several of them match, and nothing else.
+fn tell_ties(rules: &mut Vec<Rule>) {
+    let mut told = Vec::with_capacity(rules.len());
+    for tied in rules.chunk_by(|one, other| one.priority == other.priority) {
+        if tied.iter().any(|rule| rule.access != tied[0].access) {
+            let doubt = format!(
+                "which of the rules of priority {} comes first",
+                tied[0].priority
+            );
+            told.extend(tied.iter().cloned().map(|rule| Rule {
+                doubt: Some(doubt.clone()),
+                ..rule
+            }));
+        }
+        told.extend_from_slice(tied);
+    }
+    *rules = told;
+}
+
+/// A rule of which it is not known what it does may do any of `either`, with whatever comes.
+fn unread_rules(unread: &UnreadRule, either: &[Access]) -> Vec<Rule> {
+    let may = |access: &Access| unread.access.is_none_or(|its| its == access.decision());
     let unknown = Addresses {
         known: PrefixSet::empty(),
         unknown: vec!["a rule that could not be read".to_owned()],
     };
-    access
-        .into_iter()
+    either
+        .iter()
+        .copied()
+        .filter(may)
         .map(|access| Rule {
             name: unread.name.clone(),
             priority: unread.priority.unwrap_or(0),
@@ -442,6 +551,7 @@ fn unread_rules(unread: &UnreadRule) -> Vec<Rule> {
             destination: unknown.clone(),
             destination_ports: PortSet::any(),
             is_default: false,
+            doubt: None,
         })
         .collect()
 }

@@ -3,12 +3,16 @@
 use super::axis::Field;
 use super::bits::Bits;
 use super::classes::{Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
+use super::count::Count;
 use super::rule::{Cube, Rule};
 use super::shadow::{Correlated, everything};
 use crate::net::ProtocolSet;
 
 /// The packets that two rules surely share; `None` where there is none.
 pub fn overlap(one: &Rule, other: &Rule) -> Option<Cube> {
+    if one.doubt.is_some() || other.doubt.is_some() {
+        return None;
+    }
     let cube = Cube {
         protocols: one.protocols.intersection(other.protocols),
         source: one.source.known.intersection(&other.source.known),
@@ -19,6 +23,32 @@ pub fn overlap(one: &Rule, other: &Rule) -> Option<Cube> {
     let compiled = Compiled::new(&[]);
     let shared = compiled.questions(&cube).next().is_some();
     shared.then_some(cube)
+}
+
+/// How many packets a cube has. Protocols without ports have one a pair of addresses.
+pub fn packets(cube: &Cube) -> Count {
+    let compiled = Compiled::new(&[]);
+    let mut all = Count::ZERO;
+    for question in compiled.questions(cube) {
+        let size = |field: usize| -> Count {
+            let classes = question.fields[field].classes.iter();
+            classes.map(|class| class.size).sum()
+        };
+        let ports = size(SOURCE_PORT).times(size(DESTINATION_PORT));
+        let of_protocols: Count = ProtocolSet::EACH
+            .into_iter()
+            .filter(|&one| !question.protocols.intersection(one).is_empty())
+            .map(|one| {
+                if one.has_ports() {
+                    ports
+                } else {
+                    Count::from(1)
+                }
+            })
+            .sum();
+        all = all.plus(size(SOURCE).times(size(DESTINATION)).times(of_protocols));
+    }
+    all
 }
 
 /// Of each column, the columns that share a number of one field with it, and those that have all

@@ -5,7 +5,7 @@ use super::classes::Compiled;
 use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
-use super::grid::{Grid, High};
+use super::grid::{Grid, High, Steps};
 use super::regions::{ROOM, Region, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
@@ -72,6 +72,8 @@ impl Part {
 pub struct Prover<'a> {
     levels: &'a [Level],
     compiled: Compiled,
+    /// How many an answer may take.
+    steps: Steps,
 }
 
 impl<'a> Prover<'a> {
@@ -80,6 +82,16 @@ impl<'a> Prover<'a> {
         Self {
             levels,
             compiled: Compiled::of_levels(levels),
+            steps: Steps::of_an_answer(),
+        }
+    }
+
+    /// Answers take so many steps at most; the rest of their packets is undetermined.
+    #[must_use]
+    pub fn with_steps(self, steps: u64) -> Self {
+        Self {
+            steps: Steps::new(steps),
+            ..self
         }
     }
 
@@ -92,20 +104,35 @@ impl<'a> Prover<'a> {
     /// One part of a proof, with every one of its cubes however many; `None` where the cube has no
     /// packet of that ruling.
     pub fn part(&self, packets: &Cube, ruling: &Ruling) -> Option<Part> {
-        let regions = partition(&self.compiled, packets, usize::MAX, |grid, high| {
-            let mut rulings = self.rulings(grid, high);
-            rulings.retain(|(other, _)| other == ruling);
-            rulings
-        });
-        let (ruling, region) = regions.into_iter().next()?;
+        let (mut steps, beyond) = (self.steps.clone(), Ruling::not_followed());
+        let regions = partition(
+            &self.compiled,
+            packets,
+            usize::MAX,
+            &mut steps,
+            &beyond,
+            |grid, high| {
+                let mut rulings = self.rulings(grid, high);
+                rulings.retain(|(other, _)| other == ruling);
+                rulings
+            },
+        );
+        let (ruling, region) = regions.into_iter().find(|(other, _)| other == ruling)?;
         Some(Part::new(ruling, region))
     }
 
-    /// What the rules do with every packet of a cube.
+    /// What the rules do with every packet of a cube. Where they are too intricate to be followed to the
+    /// end, what is left is undetermined.
     pub fn prove(&self, packets: &Cube) -> Proof {
-        let regions = partition(&self.compiled, packets, ROOM, |grid, high| {
-            self.rulings(grid, high)
-        });
+        let (mut steps, beyond) = (self.steps.clone(), Ruling::not_followed());
+        let regions = partition(
+            &self.compiled,
+            packets,
+            ROOM,
+            &mut steps,
+            &beyond,
+            |grid, high| self.rulings(grid, high),
+        );
         let parts: Vec<_> = regions
             .into_iter()
             .map(|(ruling, region)| Part::new(ruling, region))

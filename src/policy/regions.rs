@@ -8,7 +8,7 @@ use super::bits::Bits;
 use super::blocks::{Block, Interner, Writer, join_families, merge, rectangles};
 use super::classes::{Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
 use super::count::Count;
-use super::grid::{Grid, Group, High, NO_PORT, tables};
+use super::grid::{Grid, Group, High, NO_PORT, Piece, Steps, tables};
 use super::rule::{Cube, Probe};
 use crate::net::ProtocolSet;
 use crate::net::prefix::address;
@@ -40,20 +40,28 @@ struct Growing {
 
 /// Splits a cube's packets by what `decide` says of each high's lows, which are disjoint; what it
 /// leaves out is in no region. Of each family, cubes have at most `room` ranges together, shared out
-/// among the regions; what of its share a region leaves is for those behind it.
+/// among the regions; what of its share a region leaves is for those behind it. What there are no steps
+/// left for is in the region `beyond`.
 pub(super) fn partition<K: Ord + Clone>(
     compiled: &Compiled,
     cube: &Cube,
     room: usize,
+    steps: &mut Steps,
+    beyond: &K,
     decide: impl Fn(&Grid, &High) -> Vec<(K, Bits)>,
 ) -> BTreeMap<K, Region> {
     let mut regions: BTreeMap<K, Region> = BTreeMap::new();
     for question in compiled.questions(cube) {
         let mut interner = Interner::default();
         let mut growing: BTreeMap<K, Growing> = BTreeMap::new();
-        tables(&question, 1, |grid| {
+        let left = tables(&question, 1, steps, |grid| {
             Table::new(&question, grid).grow(&decide, &mut growing, &mut interner);
         });
+        for piece in &left {
+            for grown in whole(&question, piece, &mut interner) {
+                add(&mut growing, beyond, grown);
+            }
+        }
         let mut writer = Writer::new(&question);
         let mut room = room;
         let all = growing.len();
@@ -86,6 +94,78 @@ pub(super) fn partition<K: Ord + Clone>(
         region.cubes.sort_unstable();
     }
     regions
+}
+
+/// Adds to a region in the making.
+fn add<K: Ord + Clone>(growing: &mut BTreeMap<K, Growing>, key: &K, grown: Growing) {
+    let Some(known) = growing.get_mut(key) else {
+        growing.insert(key.clone(), grown);
+        return;
+    };
+    known.count = known.count.plus(grown.count);
+    known.witness = known.witness.min(grown.witness);
+    known.blocks.extend(grown.blocks);
+}
+
+/// All packets of a piece, with ports and without.
+fn whole(question: &Question<'_>, piece: &Piece, interner: &mut Interner) -> Vec<Growing> {
+    let classes = |field: usize| {
+        let all = &question.fields[field].classes;
+        piece.chosen[field]
+            .iter()
+            .map(|&class| &all[class as usize])
+    };
+    let size = |field: usize| -> Count { classes(field).map(|class| class.size).sum() };
+    let first = |field: usize| classes(field).map(|class| class.first).min().unwrap_or(0);
+    let pairs = size(SOURCE).times(size(DESTINATION));
+    let mut all = Vec::new();
+    for has_ports in [true, false] {
+        let protocols: Vec<_> = ProtocolSet::EACH
+            .into_iter()
+            .filter(|&one| !piece.protocols.intersection(one).is_empty())
+            .filter(|one| one.has_ports() == has_ports)
+            .collect();
+        let Some(&protocol) = protocols.first() else {
+            continue;
+        };
+        let (ports, low) = if has_ports {
+            let ports = size(SOURCE_PORT).times(size(DESTINATION_PORT));
+            (ports, [first(SOURCE_PORT), first(DESTINATION_PORT)])
+        } else {
+            (Count::from(1), [0, 0])
+        };
+        let number = |field: usize, interner: &mut Interner| {
+            // A cube has protocols without ports only where it is for all.
+            let of_ports = matches!(field, SOURCE_PORT | DESTINATION_PORT);
+            interner.number(if of_ports && !has_ports {
+                question.fields[field].all()
+            } else {
+                piece.chosen[field].clone()
+            })
+        };
+        let mut fields = [0; 4];
+        for field in [SOURCE, DESTINATION, SOURCE_PORT, DESTINATION_PORT] {
+            fields[field] = number(field, interner);
+        }
+        let each = Count::from(protocols.len() as u128);
+        all.push(Growing {
+            count: pairs.times(ports).times(each),
+            witness: Probe {
+                protocol,
+                source: address(question.family, first(SOURCE)),
+                source_port: low[0] as u16,
+                destination: address(question.family, first(DESTINATION)),
+                destination_port: low[1] as u16,
+            },
+            blocks: vec![Block {
+                fields,
+                protocols: protocols
+                    .into_iter()
+                    .fold(ProtocolSet::default(), ProtocolSet::union),
+            }],
+        });
+    }
+    all
 }
 
 /// A table being read, and the sets of lows met in it.
@@ -151,13 +231,7 @@ impl<'a> Table<'a> {
         for (key, by_set) in found {
             for (set, highs) in by_set {
                 let grown = self.growing(set, &highs, &low_blocks[set as usize], interner);
-                let Some(known) = growing.get_mut(&key) else {
-                    growing.insert(key.clone(), grown);
-                    continue;
-                };
-                known.count = known.count.plus(grown.count);
-                known.witness = known.witness.min(grown.witness);
-                known.blocks.extend(grown.blocks);
+                add(growing, &key, grown);
             }
         }
     }

@@ -2,6 +2,50 @@
 
 use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
 
+/// What a rule does with what it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Let through at this level: the other levels are asked too.
+    Allow,
+    /// Dropped.
+    Deny,
+    /// Let through, whatever the levels behind it say: security admin rules only.
+    AlwaysAllow,
+}
+
+impl Access {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// Whether it lets through or drops.
+    pub fn decision(self) -> Decision {
+        match self {
+            Self::Allow | Self::AlwaysAllow => Decision::Allow,
+            Self::Deny => Decision::Deny,
+        }
+    }
+}
+
+impl From<Decision> for Access {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Allow => Self::Allow,
+            Decision::Deny => Self::Deny,
+        }
+    }
+}
+
+impl std::fmt::Display for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::AlwaysAllow => "always allow",
+        })
+    }
+}
+
 /// A rule of one direction, its tags and groups resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -10,7 +54,7 @@ pub struct Rule {
     /// Priority.
     pub priority: u32,
     /// What it does.
-    pub access: Decision,
+    pub access: Access,
     /// Protocols.
     pub protocols: ProtocolSet,
     /// Source addresses.
@@ -23,6 +67,9 @@ pub struct Rule {
     pub destination_ports: PortSet,
     /// Whether it is a default rule.
     pub is_default: bool,
+    /// Why it is not known whether the rule is in effect here; `None` where it surely is. One that may
+    /// not be may match whatever it is for, and surely matches nothing.
+    pub doubt: Option<String>,
 }
 
 impl Rule {
@@ -50,7 +97,7 @@ pub struct Addresses {
 pub struct Level {
     /// What level it is.
     pub kind: LevelKind,
-    /// Name of the NSG (or of the admin configuration).
+    /// Name of the NSG (or of the network manager).
     pub name: String,
     /// Resource ID, where known.
     pub id: String,
@@ -61,6 +108,8 @@ pub struct Level {
 /// The levels, in the order of inbound traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LevelKind {
+    /// Security admin rules of a network manager: asked before all NSGs, in both directions.
+    Admin,
     /// NSG of the subnet.
     Subnet,
     /// NSG of the network interface.
@@ -71,8 +120,18 @@ impl LevelKind {
     /// The word in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Admin => "network manager",
             Self::Subnet => "subnet",
             Self::Interface => "interface",
+        }
+    }
+
+    /// What becomes of packets that no rule matches: security admin rules leave them to the NSGs. The
+    /// documents of a whole NSG leave none.
+    pub fn unmatched(self) -> Option<Access> {
+        match self {
+            Self::Admin => Some(Access::Allow),
+            Self::Subnet | Self::Interface => None,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::bits::Bits;
 use super::classes::Compiled;
 use super::cover::cover;
-use super::grid::{Grid, High, tables};
+use super::grid::{Grid, High, Steps, tables};
 use super::overlap::correlated;
-use super::rule::{Addresses, Cube, Level, Rule};
-use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use super::rule::{Access, Addresses, Cube, Level, Rule};
+use crate::net::{PortSet, PrefixSet, ProtocolSet};
 
 /// What is odd about the rules of a level. Numbers are positions in [`Level::rules`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub struct Anomalies {
 pub struct Shadowed {
     /// The rule.
     pub rule: usize,
-    /// Earlier rules that together surely take all its packets, none of which can be left out.
+    /// Earlier rules that together surely take all its packets, none of which can be left out: the
+    /// fewest, unless to find those takes too many steps.
     /// Empty where it has no packet at all.
     pub by: Vec<usize>,
     /// Whether one of them does the opposite, so that the rule is not merely superfluous.
@@ -39,7 +40,8 @@ pub struct Shadowed {
 pub struct Redundant {
     /// The rule.
     pub rule: usize,
-    /// The later rules that would decide in its place.
+    /// The later rules that would decide in its place; none where the packets would go on to the NSGs,
+    /// as they do with it.
     pub by: Vec<usize>,
     /// Whether it is a user's rule and those are default rules only.
     pub repeats_defaults: bool,
@@ -102,7 +104,8 @@ struct Waiting {
 }
 
 /// Follows the packets of one high through the rules.
-fn follow(grid: &Grid, high: &High, access: &impl Fn(usize) -> Decision, fates: &mut [Fate]) {
+fn follow(grid: &Grid, high: &High, level: &Level, fates: &mut [Fate]) {
+    let access = |rule: usize| level.rules[rule].access;
     let mut undecided = Bits::full(grid.lows.len());
     let mut waiting: Vec<Waiting> = Vec::new();
     for at in high.mask.ones() {
@@ -133,24 +136,34 @@ fn follow(grid: &Grid, high: &High, access: &impl Fn(usize) -> Decision, fates: 
             }
         }
     }
+    let unmatched: Option<Access> = level.kind.unmatched();
     for other in waiting {
-        fates[other.rule].needed = true;
+        fates[other.rule].needed |= unmatched != Some(access(other.rule));
     }
 }
 
 /// What is odd about a level's rules, over all packets there are. Of rules with unknown addresses
-/// only what holds whatever those are.
+/// only what holds whatever those are. Of rules too intricate to be followed to the end nothing is said
+/// to be shadowed or redundant.
 pub fn anomalies(level: &Level) -> Anomalies {
     let compiled = Compiled::of_levels(std::slice::from_ref(level));
     let rules = &level.rules;
     let mut fates = vec![Fate::default(); rules.len()];
+    let mut steps = Steps::of_an_answer();
     for question in compiled.questions(&everything()) {
         // Who would decide in place of a rule that takes everything is behind it.
-        tables(&question, 2, |grid| {
+        let left = tables(&question, 2, &mut steps, |grid| {
             for high in &grid.highs {
-                follow(grid, high, &|rule| rules[rule].access, &mut fates);
+                follow(grid, high, level, &mut fates);
             }
         });
+        if !left.is_empty() {
+            // Any of them may decide there, and be needed.
+            for fate in &mut fates {
+                fate.decides = true;
+                fate.needed = true;
+            }
+        }
     }
     let mut shadowed = Vec::new();
     let mut redundant = Vec::new();
@@ -162,7 +175,8 @@ pub fn anomalies(level: &Level) -> Anomalies {
                 .any(|&other| rules[other].access != rules[rule].access);
             shadowed.push(Shadowed { rule, by, opposed });
         } else if !fate.needed {
-            let only_defaults = fate.heirs.iter().all(|&heir| rules[heir].is_default);
+            let defaults = fate.heirs.iter().all(|&heir| rules[heir].is_default);
+            let only_defaults = defaults && !fate.heirs.is_empty();
             redundant.push(Redundant {
                 rule,
                 by: fate.heirs.into_iter().collect(),

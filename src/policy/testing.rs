@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::decider::{Decider, Ruling};
-use super::rule::{Addresses, Answer, Cube, Level, LevelKind, Probe, Rule};
+use super::rule::{Access, Addresses, Answer, Cube, Level, LevelKind, Probe, Rule};
 use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
 
 /// Ports told apart, 0 to 7; the next one stands for all others.
@@ -111,7 +111,7 @@ pub(crate) fn naive_match(rule: &Rule, probe: &Probe) -> (bool, bool) {
         }
     };
     (
-        inside(&cube(&rule.source.known, &rule.destination.known), probe),
+        rule.doubt.is_none() && inside(&cube(&rule.source.known, &rule.destination.known), probe),
         inside(
             &cube(&widest(&rule.source), &widest(&rule.destination)),
             probe,
@@ -135,19 +135,73 @@ pub(crate) fn naive_level(level: &Level, probe: &Probe) -> Decider {
     }
     // Any of those that may match can be the first that does; if none does, the sure one is.
     let access = |rule: usize| level.rules[rule].access;
-    let Some(sure) = sure else {
-        return may.first().map_or(Decider::Nothing, |&rule| Decider::May {
-            rule,
-            otherwise: None,
-        });
+    let end = match (sure, level.kind) {
+        (Some(sure), _) => Some(access(sure)),
+        (None, LevelKind::Admin) => Some(Access::Allow),
+        (None, _) => None,
     };
-    match may.iter().find(|&&rule| access(rule) != access(sure)) {
-        Some(&rule) => Decider::May {
-            rule,
-            otherwise: Some(sure),
-        },
-        None => Decider::Rule(sure),
+    let first = may.iter().copied().find(|&rule| Some(access(rule)) != end);
+    let Some(rule) = first else {
+        return sure.map_or(Decider::Nothing, Decider::Rule);
+    };
+    let other = may
+        .iter()
+        .copied()
+        .find(|&other| Some(access(other)) != end && access(other) != access(rule));
+    Decider::May {
+        rule,
+        other,
+        otherwise: sure,
     }
+}
+
+/// The first rules that match at one level, in every way in which those that may match do or do not.
+pub(crate) fn worlds(level: &Level, probe: &Probe, without: Option<usize>) -> Vec<Option<usize>> {
+    let matching: Vec<_> = (0..level.rules.len())
+        .map(|rule| (rule, naive_match(&level.rules[rule], probe)))
+        .filter(|&(_, (_, may))| may)
+        .collect();
+    let unsure: Vec<_> = matching
+        .iter()
+        .filter(|&&(_, (sure, _))| !sure)
+        .map(|&(rule, _)| rule)
+        .collect();
+    (0..1usize << unsure.len())
+        .map(|world| {
+            let here = |rule: usize| {
+                let at = unsure.iter().position(|&other| other == rule);
+                at.is_none_or(|at| world >> at & 1 != 0) && without != Some(rule)
+            };
+            let first = matching.iter().find(|&&(rule, _)| here(rule));
+            first.map(|&(rule, _)| rule)
+        })
+        .collect()
+}
+
+/// Whether a packet may be let through, and whether it may be dropped, from the level `levels[0]` on:
+/// by following it through every world.
+fn fates(levels: &[Level], probe: &Probe) -> (bool, bool) {
+    let Some((level, behind)) = levels.split_first() else {
+        return (true, false);
+    };
+    let mut may = (false, false);
+    let mut all: Vec<_> = worlds(level, probe, None)
+        .into_iter()
+        .map(|rule| rule.map(|rule| level.rules[rule].access))
+        .collect();
+    all.sort();
+    all.dedup();
+    for access in all {
+        let (allowed, denied) = match (access, level.kind) {
+            (Some(Access::AlwaysAllow), _) => (true, false),
+            (Some(Access::Deny), _) => (false, true),
+            (Some(Access::Allow), _) | (None, LevelKind::Admin) => fates(behind, probe),
+            // Whatever else there is might match.
+            (None, _) => (fates(behind, probe).0, true),
+        };
+        may = (may.0 | allowed, may.1 | denied);
+    }
+    may
 }
 
 /// What becomes of a packet.
@@ -156,19 +210,11 @@ pub(crate) fn naive(levels: &[Level], probe: &Probe) -> Ruling {
         .iter()
         .map(|level| naive_level(level, probe))
         .collect();
-    let answers: Vec<_> = deciders
-        .iter()
-        .zip(levels)
-        .map(|(decider, level)| match *decider {
-            Decider::Rule(rule) if level.rules[rule].access == Decision::Allow => Answer::Allow,
-            Decider::Rule(_) => Answer::Deny,
-            Decider::May { .. } | Decider::Nothing => Answer::Undetermined,
-        })
-        .collect();
-    let answer = [Answer::Deny, Answer::Undetermined]
-        .into_iter()
-        .find(|answer| answers.contains(answer))
-        .unwrap_or(Answer::Allow);
+    let answer = match fates(levels, probe) {
+        (true, false) => Answer::Allow,
+        (false, true) => Answer::Deny,
+        _ => Answer::Undetermined,
+    };
     let ruling = Ruling::new(levels, &deciders);
     assert_eq!(ruling.answer, answer);
     ruling
@@ -217,23 +263,25 @@ fn source_ports() -> impl Strategy<Value = PortSet> {
 
 prop_compose! {
     fn rule()(
-        allow: bool,
+        access in prop::sample::select(&[Access::Allow, Access::Deny, Access::AlwaysAllow][..]),
         protocols in protocols(),
         source in addresses(),
         source_ports in source_ports(),
         destination in addresses(),
         destination_ports in ports(PORTS),
+        doubt in prop::option::weighted(0.1, Just("whether it is deployed".to_owned())),
     ) -> Rule {
         Rule {
             name: String::new(),
             priority: 0,
-            access: if allow { Decision::Allow } else { Decision::Deny },
+            access,
             protocols,
             source,
             source_ports,
             destination,
             destination_ports,
             is_default: false,
+            doubt,
         }
     }
 }
@@ -247,13 +295,14 @@ pub(crate) fn default_rule(access: Decision) -> Rule {
     Rule {
         name: String::new(),
         priority: 0,
-        access,
+        access: access.into(),
         protocols: ProtocolSet::ANY,
         source: any(),
         source_ports: PortSet::any(),
         destination: any(),
         destination_ports: PortSet::any(),
         is_default: true,
+        doubt: None,
     }
 }
 
@@ -268,6 +317,11 @@ prop_compose! {
         for rule in &mut rules[users..] {
             rule.is_default = true;
         }
+        // Only security admin rules let through for good, and only they may not be in effect.
+        for rule in rules.iter_mut().filter(|rule| rule.access == Access::AlwaysAllow) {
+            rule.access = Access::Allow;
+            rule.doubt = None;
+        }
         if end > 0 {
             rules.push(default_rule(if end > 4 { Decision::Allow } else { Decision::Deny }));
         }
@@ -277,6 +331,29 @@ prop_compose! {
         }
         Level { kind: LevelKind::Subnet, name: "nsg".to_owned(), id: String::new(), rules }
     }
+}
+
+prop_compose! {
+    /// Security admin rules, some of which may not be in effect.
+    fn admin_level()(mut rules in prop::collection::vec(rule(), 0..6)) -> Level {
+        for (number, rule) in rules.iter_mut().enumerate() {
+            rule.name = format!("admin{number}");
+            rule.priority = 1 + number as u32;
+        }
+        Level { kind: LevelKind::Admin, name: "avnm".to_owned(), id: String::new(), rules }
+    }
+}
+
+/// A level of either kind.
+pub(crate) fn any_level() -> impl Strategy<Value = Level> {
+    prop_oneof![2 => level(), 1 => admin_level()]
+}
+
+/// Up to two NSGs, behind security admin rules in half of the cases.
+pub(crate) fn levels() -> impl Strategy<Value = Vec<Level>> {
+    let admin = prop::option::of(admin_level());
+    (admin, prop::collection::vec(level(), 0..3))
+        .prop_map(|(admin, nsgs)| admin.into_iter().chain(nsgs).collect())
 }
 
 prop_compose! {
@@ -324,13 +401,14 @@ pub(crate) fn named_level(name: &str) -> Level {
         rules: vec![Rule {
             name: name.to_owned(),
             priority: 100,
-            access: Decision::Deny,
+            access: Access::Deny,
             protocols: ProtocolSet::ANY,
             source: any.clone(),
             source_ports: PortSet::any(),
             destination: any,
             destination_ports: PortSet::any(),
             is_default: false,
+            doubt: None,
         }],
     }
 }

@@ -2,7 +2,9 @@
 
 use super::bits::Bits;
 use super::classes::{Compiled, Row};
+use super::decider::Ruling;
 use super::first_match::rulings;
+use super::grid::Steps;
 use super::prove::Part;
 use super::regions::{ROOM, partition};
 use super::rule::{Answer, Cube, Level};
@@ -25,20 +27,28 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
     lists.push(required.iter().map(Row::from).collect());
     let compiled = Compiled::new(&lists);
     let (of_levels, of_required) = compiled.lists.split_at(levels.len());
-    let regions = partition(&compiled, within, ROOM, |grid, high| {
-        let mut open = Bits::full(grid.lows.len());
-        for at in high.mask.ones() {
-            if of_required[0].contains(&grid.columns[at].row) {
-                open.remove(&grid.matched[at]);
+    let (mut steps, beyond) = (Steps::of_an_answer(), Ruling::not_followed());
+    let regions = partition(
+        &compiled,
+        within,
+        ROOM,
+        &mut steps,
+        &beyond,
+        |grid, high| {
+            let mut open = Bits::full(grid.lows.len());
+            for at in high.mask.ones() {
+                if of_required[0].contains(&grid.columns[at].row) {
+                    open.remove(&grid.matched[at]);
+                }
             }
-        }
-        if open.is_empty() {
-            return Vec::new();
-        }
-        let mut rulings = rulings(grid, high, of_levels, levels, open);
-        rulings.retain(|(ruling, _)| ruling.answer != Answer::Deny);
-        rulings
-    });
+            if open.is_empty() {
+                return Vec::new();
+            }
+            let mut rulings = rulings(grid, high, of_levels, levels, open);
+            rulings.retain(|(ruling, _)| ruling.answer != Answer::Deny);
+            rulings
+        },
+    );
     let (allowed, undetermined) = regions
         .into_iter()
         .map(|(ruling, region)| Part::new(ruling, region))
@@ -52,7 +62,7 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::testing::{cube, everything, inside, level, naive, packets};
+    use crate::policy::testing::{cube, everything, inside, levels, naive, packets};
     use proptest::prelude::*;
 
     proptest! {
@@ -60,7 +70,7 @@ mod tests {
 
         #[test]
         fn what_is_open_and_required_by_nothing_is_found(
-            levels in prop::collection::vec(level(), 0..3),
+            levels in levels(),
             required in prop::collection::vec(cube(), 0..4),
         ) {
             let found = unneeded(&levels, &required, &everything());

@@ -3,8 +3,10 @@
 use super::escape::terminal;
 use crate::audit::configured::{Configured, OpenBeyond};
 use crate::net::{PortSet, PrefixSet};
+use crate::policy::decider::Decider;
 use crate::policy::evaluate::{AtLevel, Decided, Mismatch, Passed, Side};
 use crate::policy::network::Changed;
+use crate::policy::overlap;
 use crate::policy::packet::{Packet, Words};
 use crate::policy::prove::Verdict;
 use crate::policy::rule::{Answer, Cube, Level, LevelKind};
@@ -38,8 +40,15 @@ pub fn trace(packet: &Packet, levels: &[Level], decided: &Decided, short: bool) 
             );
         }
     }
+    let mut ended = false;
     for (level, at) in levels.iter().zip(&decided.levels) {
+        if ended {
+            let (kind, name) = (level.kind.name(), &level.name);
+            line(&mut text, &format!("  {kind} {name}: not asked"));
+            continue;
+        }
         level_text(&mut text, level, at);
+        ended = at.decider.ends(level);
     }
     text
 }
@@ -125,16 +134,77 @@ pub fn anomalies(levels: &[Level]) -> String {
             line(&mut text, &words);
         }
         for redundant in &found.redundant {
+            if redundant.repeats_defaults {
+                let words = format!(
+                    "{}: {} is superfluous: the default {} would do the same",
+                    level.name,
+                    level.rules[redundant.rule].words(),
+                    names(&redundant.by)
+                );
+                line(&mut text, &words);
+                continue;
+            }
+            let instead = if redundant.by.is_empty() {
+                "its packets would go on to the NSGs all the same".to_owned()
+            } else {
+                format!("{} would do the same", names(&redundant.by))
+            };
             let words = format!(
-                "{}: {} changes nothing: without it {} would do the same",
+                "{}: {} changes nothing: without it {instead}",
                 level.name,
                 level.rules[redundant.rule].words(),
-                names(&redundant.by)
             );
             line(&mut text, &words);
         }
+        correlated(&mut text, level, &found.correlated);
     }
     text
+}
+
+/// Most pairs of rules whose order matters that are told of a level.
+const PAIRS: usize = 5;
+
+/// Pairs of rules whose order matters, those that share most packets first.
+fn correlated(text: &mut String, level: &Level, pairs: &[shadow::Correlated]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let mut pairs: Vec<_> = pairs
+        .iter()
+        .filter_map(|pair| {
+            let (one, other) = (&level.rules[pair.earlier], &level.rules[pair.later]);
+            let shared = overlap::overlap(one, other)?;
+            Some((overlap::packets(&shared), *pair, shared))
+        })
+        .collect();
+    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    let verb = if pairs.len() == 1 {
+        "pair of rules does the opposite with packets that both"
+    } else {
+        "pairs of rules do the opposite with packets that both"
+    };
+    let words = format!(
+        "{}: {} {verb} match: their order matters",
+        level.name,
+        pairs.len()
+    );
+    line(text, &words);
+    for (_, pair, shared) in pairs.iter().take(PAIRS) {
+        let words = format!(
+            "  {} before {}: both match {}",
+            level.rules[pair.earlier].words(),
+            level.rules[pair.later].words(),
+            cube_words(shared)
+        );
+        line(text, &words);
+    }
+    let more = pairs.len().saturating_sub(PAIRS);
+    if more > 0 {
+        line(
+            text,
+            &format!("  and {more} more, which share fewer packets"),
+        );
+    }
 }
 
 /// What rules allow beyond what is required.
@@ -236,13 +306,12 @@ fn cube_words(cube: &Cube) -> String {
 }
 
 fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
-    let by = at.decider.words(level);
-    let head = format!(
-        "  {} {}: {} {by}",
-        level.kind.name(),
-        level.name,
-        answer(at.answer)
-    );
+    let by = if at.decider == Decider::Nothing && level.kind == LevelKind::Admin {
+        "no rule matches, so the NSGs decide".to_owned()
+    } else {
+        format!("{} {}", answer(at.answer), at.decider.words(level))
+    };
+    let head = format!("  {} {}: {by}", level.kind.name(), level.name);
     line(text, &head);
     for passed in &at.passed {
         let rule = &level.rules[passed.rule];

@@ -8,6 +8,7 @@
     reason = "every test file uses a part of this"
 )]
 
+pub mod azure;
 pub mod blob;
 pub mod packets;
 

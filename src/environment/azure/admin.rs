@@ -1,7 +1,7 @@
 //! Security admin rules of network managers.
 
 use super::interfaces::id_and_name;
-use super::model::{AdminAccess, AdminRule};
+use super::model::{AdminAccess, AdminRule, AdminStanding, GroupMember};
 use super::node::{Items, Node, Notes};
 use super::walk::{Kind, Walked, id_parent};
 use crate::environment::nsg::rule::{priority, protocol, word};
@@ -56,6 +56,9 @@ fn rule(node: &Node<'_>, notes: &mut Notes) -> Result<AdminRule, UnreadRule> {
             protocols: protocols?,
             source: source?,
             destination: destination?,
+            standing: standing(node),
+            groups: groups(node),
+            members: members_of(node),
             path: node.path.clone(),
         })
     };
@@ -69,6 +72,84 @@ fn rule(node: &Node<'_>, notes: &mut Notes) -> Result<AdminRule, UnreadRule> {
         }),
         path: node.path.clone(),
     })
+}
+
+/// Listings of what is in effect name the collection's groups; those of what is deployed the region and
+/// the time too.
+fn standing(node: &Node<'_>) -> AdminStanding {
+    let has = |key| node.get(key).is_some();
+    if has("commitTime") || has("region") {
+        AdminStanding::Deployed
+    } else if has("ruleCollectionAppliesToGroups") || has("ruleGroups") {
+        AdminStanding::Effective
+    } else {
+        AdminStanding::Configured
+    }
+}
+
+/// The items of a list that have a text under `key`, and those texts.
+fn texts<'a>(node: &Node<'a>, list: &str, key: &str) -> Vec<(Node<'a>, String)> {
+    let Items::List(items) = node.items(list) else {
+        return Vec::new();
+    };
+    let texts = items.into_iter().map(|item| {
+        let text = item.word(key);
+        (item, text)
+    });
+    texts.filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// The network groups that a listed rule applies to.
+fn groups(node: &Node<'_>) -> Vec<String> {
+    let stated = texts(node, "ruleCollectionAppliesToGroups", "networkGroupId");
+    let effective = texts(node, "ruleGroups", "id");
+    let mut all: Vec<_> = stated
+        .into_iter()
+        .chain(effective)
+        .map(|(_, id)| id)
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The virtual networks that a listing names as members, which it does of static ones only.
+fn members_of(node: &Node<'_>) -> Vec<String> {
+    let groups = texts(node, "ruleGroups", "id");
+    let members = groups
+        .iter()
+        .flat_map(|(group, _)| texts(group, "groupMembers", "resourceId"));
+    members.map(|(_, id)| id).collect()
+}
+
+/// Reads all static members of network groups.
+pub(super) fn members(walked: &Walked<'_>) -> Vec<GroupMember> {
+    let members = walked.of(Kind::GroupMember).map(|found| GroupMember {
+        group: id_parent(&found.node.word("id"))
+            .unwrap_or_default()
+            .to_owned(),
+        network: found.node.word("resourceId"),
+    });
+    members.collect()
+}
+
+/// Rules of network managers among the effective rules of interfaces. What is printed of them does not
+/// tell whether an allow is one for good.
+pub(super) fn seen(walked: &Walked<'_>) -> Vec<UnreadRule> {
+    let managed = walked.of(Kind::Effective).filter(|found| {
+        let association = found.node.own("association");
+        association.is_some_and(|node| node.reference("networkManager").is_some())
+    });
+    let rules = managed.flat_map(|found| match found.node.items("effectiveSecurityRules") {
+        Items::List(items) => items,
+        _ => Vec::new(),
+    });
+    let unread = rules.map(|rule| UnreadRule {
+        name: rule.word("name"),
+        path: rule.path,
+        ..UnreadRule::default()
+    });
+    unread.collect()
 }
 
 /// A side: `sources` with an address and its type each; no list at all is any address.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Azure, Refused, document, merge};
+use super::{Azure, Refused, compare, document, merge};
 use crate::environment::rules::DocumentFault;
 use crate::error::{Error, Result};
 
@@ -37,6 +37,8 @@ pub fn read_folder(folder: &Path) -> Result<Azure> {
         }
     }
     merge::settle(&mut all);
+    let told = compare::remarks(&all);
+    all.remarks.extend(told);
     Ok(all)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Azure;
-use super::model::{AdminRule, AppGroup, Interface, Network, RouteTable};
+use super::model::{AdminRule, AdminStanding, AppGroup, Interface, Network, RouteTable};
 use crate::environment::nsg::Effective;
 use crate::environment::rules::{DocumentFault, Nsg};
 
@@ -33,6 +33,8 @@ pub(super) fn add(all: &mut Azure, mut more: Azure) {
     all.route_tables.append(&mut more.route_tables);
     all.admin_rules.append(&mut more.admin_rules);
     all.unread_admin_rules.append(&mut more.unread_admin_rules);
+    all.admin_rules_seen.append(&mut more.admin_rules_seen);
+    all.group_members.append(&mut more.group_members);
     all.faults.append(&mut more.faults);
     all.remarks.append(&mut more.remarks);
 }
@@ -253,8 +255,13 @@ impl Resource for RouteTable {
 
 impl Resource for AdminRule {
     const KIND: &'static str = "security admin rule";
+    /// A listing of what is in effect says of no other network that a rule is.
     fn key(&self) -> String {
-        lower(&self.id)
+        match self.standing {
+            AdminStanding::Configured => lower(&self.id),
+            AdminStanding::Deployed => lower(&format!("{} deployed", self.id)),
+            AdminStanding::Effective => lower(&format!("{} in {}", self.id, self.file)),
+        }
     }
     fn name(&self) -> &str {
         &self.name

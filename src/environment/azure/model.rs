@@ -181,8 +181,37 @@ pub struct AdminRule {
     pub source: Side,
     /// Destinations.
     pub destination: Side,
+    /// What its document says of whether it is in effect.
+    pub standing: AdminStanding,
+    /// Resource IDs of the network groups that it applies to, where said.
+    pub groups: Vec<String>,
+    /// Resource IDs of virtual networks in those groups, where said.
+    pub members: Vec<String>,
     /// JSON path in its file.
     pub path: String,
+}
+
+/// What a document says of whether a security admin rule is in effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum AdminStanding {
+    /// Nothing: the rule is one of a configuration, which may not be deployed.
+    #[default]
+    Configured,
+    /// It is deployed in a region, to the members of its network groups: `az network manager
+    /// list-active-security-admin-rule`.
+    Deployed,
+    /// It is in effect on the virtual network that it is listed for, which the listing does not name:
+    /// `az network manager list-effective-security-admin-rule`.
+    Effective,
+}
+
+/// A static member of a network group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct GroupMember {
+    /// Resource ID of the network group.
+    pub group: String,
+    /// Resource ID of the virtual network.
+    pub network: String,
 }
 
 /// What a security admin rule does.

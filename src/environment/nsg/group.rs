@@ -287,8 +287,8 @@ fn read_effective(node: &Node<'_>, notes: &mut Notes) -> Option<Effective> {
     if id.is_empty() && told("networkManager").is_some() {
         notes.fault(
             &node.path,
-            "are rules of a network manager, which are read from \
-             `az network manager security-admin-config rule-collection rule list`",
+            "are rules of a network manager, of which this does not tell all: give what `az network \
+             manager list-effective-security-admin-rule` prints",
         );
         return None;
     }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::net::PrefixSet;
 use crate::policy::rule::LevelKind;
-use crate::policy::testing::{level, naive, naive_match, packets};
+use crate::policy::testing::{levels, naive, naive_match, packets};
 use proptest::prelude::*;
 
-fn example(source: &str, port: &str, access: Decision, unknown: &[&str]) -> Rule {
+fn example(source: &str, port: &str, access: Access, unknown: &[&str]) -> Rule {
     Rule {
         name: format!("{source}:{port}"),
         access,
@@ -14,7 +14,7 @@ fn example(source: &str, port: &str, access: Decision, unknown: &[&str]) -> Rule
             unknown: unknown.iter().map(|&name| name.to_owned()).collect(),
         },
         destination_ports: PortSet::parse(port).unwrap(),
-        ..crate::policy::testing::default_rule(access)
+        ..crate::policy::testing::default_rule(access.decision())
     }
 }
 
@@ -40,8 +40,8 @@ fn probe(source: &str, port: u16) -> Probe {
 #[test]
 fn rules_passed_over_say_what_does_not_match_and_what_is_nearest() {
     let level = example_level(vec![
-        example("10.0.2.0/24", "8000-8080", Decision::Allow, &[]),
-        example("0.0.0.0/0", "*", Decision::Deny, &[]),
+        example("10.0.2.0/24", "8000-8080", Access::Allow, &[]),
+        example("0.0.0.0/0", "*", Access::Deny, &[]),
     ]);
     let decided = evaluate(&[level], &probe("10.0.3.7", 443));
     assert_eq!(decided.answer(), Answer::Deny);
@@ -63,7 +63,7 @@ fn rules_passed_over_say_what_does_not_match_and_what_is_nearest() {
 
 #[test]
 fn protocols_without_ports_match_rules_for_all_ports_only() {
-    let mut rule = example("10.0.0.0/8", "443", Decision::Allow, &[]);
+    let mut rule = example("10.0.0.0/8", "443", Access::Allow, &[]);
     rule.protocols = ProtocolSet::ANY;
     let mut packet = probe("10.0.3.7", 0);
     packet.protocol = ProtocolSet::ICMP;
@@ -81,24 +81,28 @@ fn protocols_without_ports_match_rules_for_all_ports_only() {
 
 #[test]
 fn what_is_not_known_matters_only_where_it_would_decide_otherwise() {
-    let level = |first: Decision| {
+    let level = |first: Access| {
         example_level(vec![
             example("10.0.2.0/24", "*", first, &["Storage"]),
-            example("0.0.0.0/0", "*", Decision::Deny, &[]),
+            example("0.0.0.0/0", "*", Access::Deny, &[]),
         ])
     };
     let packet = probe("192.0.2.1", 443);
-    let decided = evaluate(&[level(Decision::Allow)], &packet);
+    let decided = evaluate(&[level(Access::Allow)], &packet);
     assert_eq!(decided.answer(), Answer::Undetermined);
     let at = &decided.levels[0];
-    let otherwise = Some(1);
-    assert_eq!(at.decider, Decider::May { rule: 0, otherwise });
+    let expected = Decider::May {
+        rule: 0,
+        other: None,
+        otherwise: Some(1),
+    };
+    assert_eq!(at.decider, expected);
     assert_eq!(at.may[0].unknown, [Side::Source]);
     assert_eq!(
-        at.decider.reason(&level(Decision::Allow)).unwrap(),
+        at.decider.reason(&level(Access::Allow)).unwrap(),
         "rule 10.0.2.0/24:* may match: the addresses of Storage are not known"
     );
-    let decided = evaluate(&[level(Decision::Deny)], &packet);
+    let decided = evaluate(&[level(Access::Deny)], &packet);
     assert_eq!(decided.levels[0].decider, Decider::Rule(1));
     assert_eq!(decided.answer(), Answer::Deny);
 }
@@ -118,7 +122,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn every_packet_is_decided_by_the_first_match(levels in prop::collection::vec(level(), 0..3)) {
+    fn every_packet_is_decided_by_the_first_match(levels in levels()) {
         for (probe, _) in packets() {
             let decided = evaluate(&levels, &probe);
             prop_assert_eq!(&decided.ruling, &naive(&levels, &probe));

@@ -6,7 +6,7 @@ use super::*;
 use crate::net::prefix::Family;
 use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
 use crate::policy::rule::{Addresses, LevelKind, Rule};
-use crate::policy::testing::{cube, default_rule, everything, inside, level, naive, packets_of};
+use crate::policy::testing::{cube, default_rule, everything, inside, levels, naive, packets_of};
 
 /// Counts and lowest packets, packet by packet.
 fn brute_force(levels: &[Level], packets: &[(Probe, u128)]) -> BTreeMap<Ruling, (u128, Probe)> {
@@ -24,7 +24,7 @@ proptest! {
 
     #[test]
     fn parts_are_what_every_packet_says(
-        levels in prop::collection::vec(level(), 0..3), cube in cube(),
+        levels in levels(), cube in cube(),
     ) {
         let packets = packets_of(&cube);
         let expected = brute_force(&levels, &packets);
@@ -58,6 +58,40 @@ proptest! {
         let all = proof.allowed.plus(proof.denied).plus(proof.undetermined);
         prop_assert_eq!(all.exact(), Some(weight));
     }
+
+    #[test]
+    fn what_there_are_no_steps_for_is_undetermined_and_the_rest_as_it_is(
+        levels in levels(), cube in cube(), steps in 0u64..600,
+    ) {
+        let packets = packets_of(&cube);
+        let proof = Prover::new(&levels).with_steps(steps).prove(&cube);
+        let beyond = Ruling::not_followed();
+        for (probe, _) in &packets {
+            let ruling = naive(&levels, probe);
+            let holding: Vec<_> = proof
+                .parts
+                .iter()
+                .flat_map(|part| part.cubes.iter().map(move |cube| (part, cube)))
+                .filter(|(_, cube)| inside(cube, probe))
+                .collect();
+            prop_assert_eq!(holding.len(), 1);
+            prop_assert!(holding[0].0.ruling == ruling || holding[0].0.ruling == beyond);
+        }
+        for part in &proof.parts {
+            let inside: u128 = part
+                .cubes
+                .iter()
+                .map(|cube| packets_of(cube).iter().map(|(_, weight)| weight).sum::<u128>())
+                .sum();
+            prop_assert_eq!(Some(inside), part.count.exact());
+            let lowest = packets.iter().map(|(probe, _)| *probe);
+            let lowest = lowest.filter(|probe| part.cubes.iter().any(|cube| self::inside(cube, probe)));
+            prop_assert_eq!(lowest.min(), Some(part.witness));
+        }
+        if steps == 0 && !packets.is_empty() {
+            prop_assert_eq!(proof.verdict, Verdict::Undetermined);
+        }
+    }
 }
 
 #[test]
@@ -85,10 +119,18 @@ fn without_room_the_largest_cubes_are_kept_and_the_others_counted() {
     };
     let allowed = |room: usize| {
         let lists = &compiled.lists;
-        let regions = partition(&compiled, &within, room, |grid, high| {
-            let all = Bits::full(grid.lows.len());
-            rulings(grid, high, lists, std::slice::from_ref(&level), all)
-        });
+        let (mut steps, beyond) = (Steps::of_an_answer(), Ruling::not_followed());
+        let regions = partition(
+            &compiled,
+            &within,
+            room,
+            &mut steps,
+            &beyond,
+            |grid, high| {
+                let all = Bits::full(grid.lows.len());
+                rulings(grid, high, lists, std::slice::from_ref(&level), all)
+            },
+        );
         regions.into_values().next().unwrap()
     };
     let whole = allowed(usize::MAX);

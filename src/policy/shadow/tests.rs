@@ -1,38 +1,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::overlap::overlap;
-use crate::policy::rule::{LevelKind, Probe};
-use crate::policy::testing::{default_rule, inside, level, naive_match, packets_everywhere};
-
-/// The first of the rules that match, in every way in which those that may match do or do not.
-fn worlds(level: &Level, probe: &Probe, without: Option<usize>) -> Vec<Option<usize>> {
-    let matching: Vec<_> = (0..level.rules.len())
-        .map(|rule| (rule, naive_match(&level.rules[rule], probe)))
-        .filter(|&(_, (_, may))| may)
-        .collect();
-    let unsure: Vec<_> = matching
-        .iter()
-        .filter(|&&(_, (sure, _))| !sure)
-        .map(|&(rule, _)| rule)
-        .collect();
-    (0..1usize << unsure.len())
-        .map(|world| {
-            let here = |rule: usize| {
-                let at = unsure.iter().position(|&other| other == rule);
-                at.is_none_or(|at| world >> at & 1 != 0) && without != Some(rule)
-            };
-            let first = matching.iter().find(|&&(rule, _)| here(rule));
-            first.map(|&(rule, _)| rule)
-        })
-        .collect()
-}
+use crate::policy::overlap::{self, overlap};
+use crate::policy::rule::LevelKind;
+use crate::policy::testing::{
+    any_level, default_rule, everything, inside, naive_match, packets_everywhere, packets_of,
+    worlds,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn dead_and_needless_rules_are_what_every_packet_says(level in level()) {
+    fn dead_and_needless_rules_are_what_every_packet_says(level in any_level()) {
         let found = anomalies(&level);
         let packets = packets_everywhere();
         for (number, rule) in level.rules.iter().enumerate() {
@@ -43,7 +23,9 @@ proptest! {
                     continue;
                 }
                 decides = true;
-                let access = |rule: Option<usize>| rule.map(|rule| level.rules[rule].access);
+                let access = |rule: Option<usize>| {
+                    rule.map(|rule| level.rules[rule].access).or(level.kind.unmatched())
+                };
                 let without = worlds(&level, probe, Some(number));
                 needed |= with.iter().zip(&without).any(|(&a, &b)| access(a) != access(b));
             }
@@ -58,6 +40,13 @@ proptest! {
                 });
                 prop_assert!(shadowed.by.iter().all(|&other| other < number));
                 prop_assert!(takes_all(&shadowed.by));
+                let fewest = (0..1usize << number)
+                    .filter(|set| takes_all(
+                        &(0..number).filter(|rule| set >> rule & 1 != 0).collect::<Vec<_>>()
+                    ))
+                    .map(usize::count_ones)
+                    .min();
+                prop_assert_eq!(fewest, Some(shadowed.by.len() as u32));
                 for at in 0..shadowed.by.len() {
                     let mut fewer = shadowed.by.clone();
                     fewer.remove(at);
@@ -74,9 +63,9 @@ proptest! {
     }
 
     #[test]
-    fn correlated_pairs_share_packets_and_have_others(level in level()) {
+    fn correlated_pairs_share_packets_and_have_others(level in any_level()) {
         let found = anomalies(&level).correlated;
-        let packets = packets_everywhere();
+        let (packets, universe) = (packets_everywhere(), everything());
         for later in 0..level.rules.len() {
             for earlier in 0..later {
                 let (one, other) = (&level.rules[earlier], &level.rules[later]);
@@ -95,6 +84,15 @@ proptest! {
                     && some(true, true)
                     && some(true, false)
                     && some(false, true);
+                if let Some(cube) = &shared {
+                    let within = Cube {
+                        source: cube.source.intersection(&universe.source),
+                        destination: cube.destination.intersection(&universe.destination),
+                        ..cube.clone()
+                    };
+                    let weight: u128 = packets_of(&within).iter().map(|(_, weight)| weight).sum();
+                    prop_assert_eq!(overlap::packets(&within).exact(), Some(weight));
+                }
                 let pair = Correlated { earlier, later };
                 prop_assert_eq!(found.contains(&pair), expected, "{:?}", pair);
             }
@@ -104,7 +102,7 @@ proptest! {
 
 #[test]
 fn a_rule_that_two_others_cover_names_both_and_one_that_a_default_repeats_says_so() {
-    let rule = |source: &str, access: Decision| Rule {
+    let rule = |source: &str, access: crate::net::Decision| Rule {
         source: Addresses {
             known: PrefixSet::parse([source]).unwrap(),
             unknown: Vec::new(),
@@ -117,12 +115,12 @@ fn a_rule_that_two_others_cover_names_both_and_one_that_a_default_repeats_says_s
         name: "nsg".to_owned(),
         id: String::new(),
         rules: vec![
-            rule("10.0.0.0/25", Decision::Allow),
-            rule("10.0.0.64/26", Decision::Allow),
-            rule("10.0.0.128/25", Decision::Deny),
-            rule("10.0.0.0/24", Decision::Deny),
-            rule("192.0.2.0/24", Decision::Deny),
-            default_rule(Decision::Deny),
+            rule("10.0.0.0/25", crate::net::Decision::Allow),
+            rule("10.0.0.64/26", crate::net::Decision::Allow),
+            rule("10.0.0.128/25", crate::net::Decision::Deny),
+            rule("10.0.0.0/24", crate::net::Decision::Deny),
+            rule("192.0.2.0/24", crate::net::Decision::Deny),
+            default_rule(crate::net::Decision::Deny),
         ],
     };
     let found = anomalies(&level);

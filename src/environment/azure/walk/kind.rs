@@ -22,6 +22,8 @@ pub(in crate::environment) enum Kind {
     RouteTable,
     Route,
     AdminRule,
+    /// A static member of a network group.
+    GroupMember,
     Deployment,
     /// A resource that is of no use here: its type.
     Other(String),
@@ -30,7 +32,7 @@ pub(in crate::environment) enum Kind {
 }
 
 /// Types by kind.
-const TYPES: [(&str, Kind); 12] = [
+const TYPES: [(&str, Kind); 13] = [
     ("microsoft.network/networksecuritygroups", Kind::Nsg),
     (
         "microsoft.network/networksecuritygroups/securityrules",
@@ -53,6 +55,10 @@ const TYPES: [(&str, Kind); 12] = [
     (
         "microsoft.network/networkmanagers/securityadminconfigurations/rulecollections/rules",
         Kind::AdminRule,
+    ),
+    (
+        "microsoft.network/networkmanagers/networkgroups/staticmembers",
+        Kind::GroupMember,
     ),
     ("microsoft.resources/deployments", Kind::Deployment),
 ];
