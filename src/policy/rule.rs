@@ -3,7 +3,9 @@
 use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
 
 /// What a rule does with what it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// Let through at this level: the other levels are asked too.

@@ -16,7 +16,7 @@ use crate::policy::evaluate::Decided;
 use crate::policy::network::Changed;
 use crate::policy::packet::Packet;
 use crate::policy::prove::{Part, Verdict};
-use crate::policy::rule::{Cube, Level, Probe};
+use crate::policy::rule::{Access, Cube, Level, Probe};
 use crate::policy::shadow;
 
 /// Most sets of packets of a part that are listed; the others are counted.
@@ -103,7 +103,7 @@ struct Who {
     /// Its priority.
     priority: Option<u32>,
     /// What it does.
-    access: Option<Decision>,
+    access: Option<Access>,
     /// Why it is not known, where it is not: the rule is then one that may match.
     unknown: Option<String>,
 }
