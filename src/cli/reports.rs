@@ -93,7 +93,8 @@ fn one(
         Format::Junit => report::junit::write,
         Format::Sarif => |audit, to| {
             let documents = Documents::default();
-            report::sarif::write(audit, None, &|rule| documents.line(rule), to)
+            let baseline = report::sarif::Baseline::of(audit);
+            report::sarif::write(audit, baseline.as_ref(), &|rule| documents.line(rule), to)
         },
         Format::Ocsf => report::ocsf::write,
         Format::Parquet => report::parquet::groups,

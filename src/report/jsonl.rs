@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json::Escaped;
-use crate::audit::{Audit, Basis, Input};
+use crate::audit::{Audit, BaselineText, Basis, Input};
 
 /// The first line.
 #[derive(Serialize)]
@@ -19,6 +19,7 @@ struct Head<'a> {
     basis: &'a Basis,
     assumptions: &'a [String],
     input: &'a Input,
+    baseline: Option<&'a BaselineText>,
 }
 
 /// A line: what it is, and the item's own fields beside it.
@@ -37,6 +38,7 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
         basis: &audit.basis,
         assumptions: &audit.assumptions,
         input: &audit.input,
+        baseline: audit.baseline.as_ref(),
     };
     line(out, "audit", &head)?;
     lines(out, "requirement", &audit.requirements)?;

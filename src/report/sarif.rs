@@ -58,6 +58,28 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// What the audit tells of the baseline that it was given; `None` where it was given none.
+    pub fn of(audit: &Audit) -> Option<Self> {
+        let text = audit.baseline.as_ref()?;
+        let mut baseline = Self::default();
+        for finding in &audit.findings {
+            if let Some(accepted) = &finding.suppressed {
+                let why = format!(
+                    "{} ({}, until {})",
+                    accepted.reason, accepted.owner, accepted.expires
+                );
+                baseline.accepted.insert(finding.fingerprint.clone(), why);
+                let known = BaselineState::Unchanged;
+                baseline.states.insert(finding.fingerprint.clone(), known);
+            }
+        }
+        for entry in &text.expired {
+            let known = BaselineState::Unchanged;
+            baseline.states.insert(entry.fingerprint.clone(), known);
+        }
+        Some(baseline)
+    }
+
     /// Adds to a result how its finding stands to the baseline.
     fn mark(&self, result: &mut Value, finding: &Finding, state: Option<BaselineState>) {
         let state = state.or_else(|| self.states.get(&finding.fingerprint).copied());
