@@ -12,6 +12,7 @@ mod matrix;
 pub mod model;
 mod names;
 mod observe;
+mod onset;
 mod requirements;
 #[cfg(test)]
 mod testing;
@@ -92,6 +93,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         basis: basis::basis(input.profile, input.environment, input.tags),
         assumptions,
         input: read,
+        incidents: onset::incidents(&requirements_of(&decided)),
         requirements: decided
             .into_iter()
             .map(|decided| decided.requirement)
@@ -100,6 +102,11 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         matrix: matrix::matrix(&facts.groups, &facts.classes, input.environment),
         groups: traffic::present(&judged, &requirements, &presenter),
     }
+}
+
+/// The requirements as they are reported.
+fn requirements_of<'a>(decided: &'a [verdict::Decided<'_>]) -> Vec<&'a Requirement> {
+    decided.iter().map(|decided| &decided.requirement).collect()
 }
 
 #[cfg(test)]

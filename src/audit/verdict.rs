@@ -9,9 +9,10 @@ use crate::tally::{Group, Port};
 
 use super::joined::{is_dropped_behind, is_same_conversation};
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
-use super::model::{Observed, OutcomeCount, Requirement, Verdict};
+use super::model::{Change, Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
 use super::observe::{Presenter, count};
+use super::onset;
 use super::requirements::{Bound, Requirements, Standing, to_settle};
 use super::traffic::Judged;
 
@@ -171,7 +172,15 @@ impl<'a> Judge<'a> {
         }
         let packets = Presenter::outcomes(&evidence.all());
         let reason = reason.join(" ");
-        let requirement = self.requirement(bound, verdict, reason, [allowed, denied], packets);
+        let changes = match verdict {
+            Verdict::NotApplicable => Vec::new(),
+            _ => {
+                let seen = [&evidence.allowed[..], &evidence.denied].concat();
+                onset::changes(&seen, self.presenter)
+            }
+        };
+        let seen = [allowed, denied];
+        let requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
@@ -194,6 +203,7 @@ impl<'a> Judge<'a> {
         reason: String,
         [allowed, denied]: [Observed; 2],
         packets: Vec<OutcomeCount>,
+        changes: Vec<Change>,
     ) -> Requirement {
         let row = bound.row;
         Requirement {
@@ -217,6 +227,7 @@ impl<'a> Judge<'a> {
             denied,
             packets,
             configured: None,
+            changes,
         }
     }
 

@@ -175,6 +175,7 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
         denied: Observed::default(),
         packets: Vec::new(),
         configured: None,
+        changes: Vec::new(),
     }
 }
 
@@ -456,6 +457,7 @@ pub(crate) fn incident() -> Audit {
         ]),
         input: input(),
         requirements: requirements(),
+        incidents: Vec::new(),
         findings: findings(),
         matrix: vec![
             cell("compute", "internet", 96_120, 1_204),

@@ -239,7 +239,7 @@ fn settled(key: &Key, source: ClassId, destination: ClassId, rule: usize) -> Set
 
 fn group(key: Settled, cell: Cell) -> Group {
     let (source, destination, protocol, port, rule, flags, outcome) = key;
-    let (start, counts) = cell.timeline();
+    let (start, buckets) = cell.timeline();
     Group {
         source,
         destination,
@@ -257,7 +257,8 @@ fn group(key: Settled, cell: Cell) -> Group {
         totals: cell.totals,
         timeline: Timeline {
             start,
-            counts: counts.to_vec(),
+            counts: buckets.iter().map(|bucket| bucket.flows).collect(),
+            spans: buckets.iter().map(|bucket| bucket.span).collect(),
         },
         samples: cell.samples,
     }

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::facts::{Sample, Totals};
+use super::facts::{NO_SPAN, Sample, Totals};
 use super::key::{Key, LEVELS, NamedPorts};
 
 /// Buckets of a timeline.
@@ -21,6 +21,27 @@ pub(crate) struct Addition {
     pub(crate) totals: Totals,
 }
 
+/// Flows that began in one bucket of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    pub(crate) flows: u64,
+    /// When the first and the last of them began, ms. Kept beside the count, so that the moment of
+    /// a change can be told to the millisecond, however wide buckets are.
+    pub(crate) span: (i64, i64),
+}
+
+impl Bucket {
+    const EMPTY: Self = Self {
+        flows: 0,
+        span: NO_SPAN,
+    };
+
+    fn add(&mut self, other: Self) {
+        self.flows = self.flows.saturating_add(other.flows);
+        self.span = (self.span.0.min(other.span.0), self.span.1.max(other.span.1));
+    }
+}
+
 /// One group's counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
@@ -28,7 +49,7 @@ pub(crate) struct Cell {
     /// First bucket at `shift`.
     start: i64,
     shift: u8,
-    counts: Vec<u64>,
+    buckets: Vec<Bucket>,
     pub(crate) samples: Vec<Sample>,
 }
 
@@ -85,7 +106,15 @@ impl Groups {
         let key = addition.key.coarsened(self.level, &self.ports);
         let cell = self.cells.entry(key).or_default();
         let bucket = addition.bucket >> (shift - addition.shift.min(shift));
-        cell.add_bucket(bucket, shift, addition.totals.flows);
+        let begun = Bucket {
+            flows: addition.totals.flows,
+            span: addition
+                .totals
+                .first_begin
+                .zip(addition.totals.last_begin)
+                .unwrap_or(NO_SPAN),
+        };
+        cell.add_bucket(bucket, shift, begun);
         add_totals(&mut cell.totals, &addition.totals);
         let last_sample = cell.samples.get(SAMPLES - 1).map(|sample| sample.time);
         self.fit();
@@ -159,24 +188,25 @@ impl Groups {
 }
 
 impl Cell {
-    fn add_bucket(&mut self, bucket: i64, shift: u8, count: u64) {
+    fn add_bucket(&mut self, bucket: i64, shift: u8, begun: Bucket) {
         self.coarsen_timeline(shift);
-        if count == 0 {
+        if begun.flows == 0 {
             return;
         }
-        if self.counts.is_empty() {
+        if self.buckets.is_empty() {
             self.start = bucket;
         }
         if bucket < self.start {
             let missing = (self.start - bucket) as usize;
-            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
+            self.buckets
+                .splice(0..0, std::iter::repeat_n(Bucket::EMPTY, missing));
             self.start = bucket;
         }
         let at = (bucket - self.start) as usize;
-        if at >= self.counts.len() {
-            self.counts.resize(at + 1, 0);
+        if at >= self.buckets.len() {
+            self.buckets.resize(at + 1, Bucket::EMPTY);
         }
-        self.counts[at] += count;
+        self.buckets[at].add(begun);
     }
 
     /// Makes buckets as wide as `shift` says, if they are narrower.
@@ -186,23 +216,23 @@ impl Cell {
         }
         let by = shift - self.shift;
         let start = self.start >> by;
-        let mut counts: Vec<u64> = Vec::new();
-        for (number, &count) in self.counts.iter().enumerate() {
+        let mut buckets: Vec<Bucket> = Vec::new();
+        for (number, &bucket) in self.buckets.iter().enumerate() {
             let at = (((self.start + number as i64) >> by) - start) as usize;
-            if at >= counts.len() {
-                counts.resize(at + 1, 0);
+            if at >= buckets.len() {
+                buckets.resize(at + 1, Bucket::EMPTY);
             }
-            counts[at] += count;
+            buckets[at].add(bucket);
         }
-        (self.start, self.shift, self.counts) = (start, shift, counts);
+        (self.start, self.shift, self.buckets) = (start, shift, buckets);
     }
 
     pub(crate) fn merge(&mut self, mut other: Self) {
         let shift = self.shift.max(other.shift);
         self.coarsen_timeline(shift);
         other.coarsen_timeline(shift);
-        for (number, &count) in other.counts.iter().enumerate() {
-            self.add_bucket(other.start + number as i64, shift, count);
+        for (number, &bucket) in other.buckets.iter().enumerate() {
+            self.add_bucket(other.start + number as i64, shift, bucket);
         }
         add_totals(&mut self.totals, &other.totals);
         for sample in other.samples {
@@ -210,9 +240,9 @@ impl Cell {
         }
     }
 
-    /// First bucket and counts.
-    pub(crate) fn timeline(&self) -> (i64, &[u64]) {
-        (self.start, &self.counts)
+    /// First bucket and all of them.
+    pub(crate) fn timeline(&self) -> (i64, &[Bucket]) {
+        (self.start, &self.buckets)
     }
 }
 
@@ -232,6 +262,10 @@ fn add_totals(ours: &mut Totals, theirs: &Totals) {
     }
     ours.first = ours.first.min(theirs.first);
     ours.last = ours.last.max(theirs.last);
+    ours.first_begin = match (ours.first_begin, theirs.first_begin) {
+        (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+        (ours, theirs) => ours.or(theirs),
+    };
     ours.last_begin = ours.last_begin.max(theirs.last_begin);
 }
 
@@ -290,6 +324,7 @@ mod tests {
                     bytes: [3, 4],
                     first: time,
                     last: time,
+                    first_begin: (flows > 0).then_some(time),
                     last_begin: (flows > 0).then_some(time),
                 };
                 let address = std::net::IpAddr::from([10, 0, 0, class as u8]);
@@ -350,8 +385,14 @@ mod tests {
             prop_assert_eq!(sum(|totals| totals.tuples), parts.len() as u64);
             let flows: u64 = parts.iter().map(|(addition, _)| addition.totals.flows).sum();
             prop_assert_eq!(sum(|totals| totals.flows), flows);
-            let timeline: u64 = cells.iter().flat_map(|(_, cell)| cell.timeline().1).sum();
+            let buckets = || cells.iter().flat_map(|(_, cell)| cell.timeline().1);
+            let timeline: u64 = buckets().map(|bucket| bucket.flows).sum();
             prop_assert_eq!(timeline, flows);
+            let begun = parts.iter().filter_map(|(addition, _)| addition.totals.first_begin);
+            let first = buckets().map(|bucket| bucket.span.0).filter(|&time| time < i64::MAX).min();
+            prop_assert_eq!(first, begun.clone().min());
+            let last = buckets().map(|bucket| bucket.span.1).filter(|&time| time > i64::MIN).max();
+            prop_assert_eq!(last, begun.max());
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn empty() -> Audit {
             .iter()
             .flat_map(|row| SUBNETS.map(|subnet| requirement(*row, subnet, Verdict::Unproven)))
             .collect(),
+        incidents: Vec::new(),
         findings: Vec::new(),
         matrix: Vec::new(),
         groups: Vec::new(),
