@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod classify;
 pub mod cli;
 pub mod config;
+pub mod diagnose;
 pub mod environment;
 pub mod error;
 pub mod fault;

@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -41,7 +41,11 @@ const MODULES: [(&str, &[&str]); 17] = [
             "tally",
         ],
     ),
-    ("report", &["net", "flowlog", "capture", "policy", "audit"]),
+    ("diagnose", &["net", "audit"]),
+    (
+        "report",
+        &["net", "flowlog", "capture", "policy", "audit", "diagnose"],
+    ),
     (
         "pipeline",
         &[
@@ -65,6 +69,7 @@ const MODULES: [(&str, &[&str]); 17] = [
             "policy",
             "tally",
             "audit",
+            "diagnose",
             "report",
             "pipeline",
             "config",

@@ -75,7 +75,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         presenter: &presenter,
     };
     let decided = judge.decide(&judged);
-    let read = basis::input(facts, input.file_name);
+    let read = basis::input(facts, input.environment, input.file_name);
     let findings = Findings {
         requirements: &requirements,
         matcher,

@@ -3,7 +3,7 @@
 //! This is also the JSON report; its shape is versioned by [`SCHEMA_VERSION`].
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::net::{Decision, Direction, Outcome};
 
@@ -177,6 +177,30 @@ pub struct CoverageText {
     pub possible: u64,
     /// `covered` / `possible` in per mille (1000 = all).
     pub per_mille: u64,
+    /// The audited subnets, and when none of their interfaces has records.
+    pub subnets: Vec<SubnetCoverage>,
+}
+
+/// When a subnet has logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SubnetCoverage {
+    /// The subnet.
+    pub subnet: String,
+    /// Logged interfaces with an address in it.
+    pub interfaces: u64,
+    /// Times within the window in which none of them has a record: whole hours, the first eight.
+    pub gaps: Vec<Gap>,
+    /// How many such times there are.
+    pub gap_count: u64,
+}
+
+/// A time without records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Gap {
+    /// Its start (RFC 3339).
+    pub from: String,
+    /// Its end.
+    pub to: String,
 }
 
 /// How bad.
@@ -196,7 +220,7 @@ pub enum Severity {
 }
 
 /// What holds for a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Denied, and nothing allowed since.
@@ -296,7 +320,7 @@ pub struct ConfiguredText {
 }
 
 /// What rules do with all packets of a requirement, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfiguredVerdict {
     /// All are denied.
@@ -337,7 +361,7 @@ pub enum ChangeKind {
 }
 
 /// What shows a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Flow logs: what NSGs decided.
@@ -582,7 +606,7 @@ pub struct MatrixCell {
 }
 
 /// How a flow group is classed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrafficClass {
     /// A requirement needs it and it was denied.

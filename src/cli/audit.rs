@@ -14,6 +14,25 @@ use crate::tally::TallyLimits;
 const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
+    let (audit, unreadable) = judged(args)?;
+    let output = args.output.as_deref();
+    match args.format {
+        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
+        Format::Text => {
+            let colour = colours(args.color, output.is_some());
+            let options = TextOptions {
+                colour,
+                all: args.all,
+                ..TextOptions::default()
+            };
+            output::write(output, report::text::render(&audit, &options).as_bytes())?;
+        }
+    }
+    Ok(status(&audit, args, unreadable))
+}
+
+/// The audit, and whether some input could not be read.
+pub(super) fn judged(args: &AuditArgs) -> Result<(Audit, bool)> {
     if !(0.0..=100.0).contains(&args.min_coverage) {
         let message = format!(
             "--min-coverage: expected 0 to 100 percent, found {}",
@@ -70,26 +89,11 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         .faults
         .kinds()
         .any(|(kind, _)| kind.is_unreadable_input());
-    // The audit has all of it that is reported.
-    drop(read.facts);
-    let output = args.output.as_deref();
-    match args.format {
-        Format::Json => output::stream(output, &|to| report::json::write(&audit, to))?,
-        Format::Text => {
-            let colour = colours(args.color, output.is_some());
-            let options = TextOptions {
-                colour,
-                all: args.all,
-                ..TextOptions::default()
-            };
-            output::write(output, report::text::render(&audit, &options).as_bytes())?;
-        }
-    }
-    Ok(status(&audit, args, unreadable))
+    Ok((audit, unreadable))
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
-fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
+pub(super) fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
     if audit.input.flow_files == 0 && audit.input.faults.is_empty() {
         tell(
             "error",

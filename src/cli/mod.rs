@@ -4,6 +4,7 @@
 pub mod args;
 mod audit;
 mod connections;
+mod diagnose;
 mod fill;
 mod flows;
 mod init;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<Status> {
     match verb {
         Verb::Audit(args) => audit::run(&args),
+        Verb::Diagnose(args) => diagnose::run(&args),
         Verb::Flows(args) => flows::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),

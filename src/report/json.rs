@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::escape;
 use crate::audit::{Audit, SCHEMA_VERSION};
+use crate::diagnose::Diagnosis;
 
 /// Writes the audit as JSON: indented, in the order of the model's fields, with a final line break.
 ///
@@ -15,6 +16,13 @@ use crate::audit::{Audit, SCHEMA_VERSION};
 pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let mut escaped = Escaped { out };
     serde_json::to_writer_pretty(&mut escaped, audit)?;
+    escaped.out.write_all(b"\n")
+}
+
+/// Writes a diagnosis as JSON, in the same manner.
+pub fn write_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let mut escaped = Escaped { out };
+    serde_json::to_writer_pretty(&mut escaped, diagnosis)?;
     escaped.out.write_all(b"\n")
 }
 

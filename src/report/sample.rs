@@ -438,6 +438,7 @@ fn input() -> Input {
             covered: 53,
             possible: 56,
             per_mille: 946,
+            subnets: Vec::new(),
         },
         coarsening: 0,
         duplicates_kept: false,

@@ -2,6 +2,7 @@
 
 mod account;
 mod citation;
+pub mod diagnosis;
 mod findings;
 mod headline;
 mod number;

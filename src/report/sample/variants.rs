@@ -24,6 +24,7 @@ pub(crate) fn empty() -> Audit {
                 covered: 0,
                 possible: 0,
                 per_mille: 0,
+                subnets: Vec::new(),
             },
             coarsening: 0,
             duplicates_kept: false,
