@@ -220,7 +220,9 @@ pub enum Severity {
 }
 
 /// What holds for a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Denied, and nothing allowed since.
@@ -306,6 +308,9 @@ pub struct Requirement {
     pub configured: Option<ConfiguredText>,
     /// When what became of its flows changed, in order of time: at most 32, the first and the last 16.
     pub changes: Vec<Change>,
+    /// Whether logs say that some of it is allowed while packets show that nobody answers: what drops
+    /// it is behind the NSG.
+    pub dropped_behind: bool,
 }
 
 /// What the rules do with all packets of a requirement.
@@ -320,7 +325,9 @@ pub struct ConfiguredText {
 }
 
 /// What rules do with all packets of a requirement, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfiguredVerdict {
     /// All are denied.
@@ -361,7 +368,9 @@ pub enum ChangeKind {
 }
 
 /// What shows a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Flow logs: what NSGs decided.
@@ -606,7 +615,9 @@ pub struct MatrixCell {
 }
 
 /// How a flow group is classed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrafficClass {
     /// A requirement needs it and it was denied.

@@ -180,7 +180,8 @@ impl<'a> Judge<'a> {
             }
         };
         let seen = [allowed, denied];
-        let requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
+        let mut requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
+        requirement.dropped_behind = !evidence.behind.is_empty();
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
@@ -228,6 +229,7 @@ impl<'a> Judge<'a> {
             packets,
             configured: None,
             changes,
+            dropped_behind: false,
         }
     }
 

@@ -32,6 +32,10 @@ pub(super) struct Cause {
     /// Each of these speaks against it.
     #[serde(default)]
     pub(super) refutes: Vec<Evidence>,
+    /// Whether what speaks against it does so only where nothing speaks for it: what one destination
+    /// answers says nothing of another.
+    #[serde(default)]
+    pub(super) local: bool,
     /// What would settle it.
     pub(super) settle: Vec<String>,
     /// What to do: sentences.
@@ -78,7 +82,7 @@ pub(super) enum Evidence {
     After(String),
 }
 
-/// Requirements, and the verdicts that are evidence. What is only advice is none.
+/// Requirements, and the verdicts that are evidence.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct OfRequirement {
@@ -99,6 +103,9 @@ pub(super) struct OfRequirement {
     /// Who shows it: logs or packets; either where missing.
     #[serde(default)]
     pub(super) by: Option<Source>,
+    /// Whether rows that are only advice count too.
+    #[serde(default)]
+    pub(super) advice: bool,
     /// Whether every one of them must have such a verdict (and there is one).
     #[serde(default)]
     pub(super) every: bool,
@@ -228,8 +235,16 @@ mod tests {
         let ids: BTreeSet<_> = read.cause.iter().map(|cause| &cause.id).collect();
         assert_eq!(ids.len(), read.cause.len());
         for cause in &read.cause {
-            assert!(!cause.source.is_empty() && !cause.remedy.is_empty(), "{}", cause.id);
-            assert!(!cause.settle.is_empty() && !cause.breaks.is_empty(), "{}", cause.id);
+            assert!(
+                !cause.source.is_empty() && !cause.remedy.is_empty(),
+                "{}",
+                cause.id
+            );
+            assert!(
+                !cause.settle.is_empty() && !cause.breaks.is_empty(),
+                "{}",
+                cause.id
+            );
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn commands(
                 }
             }
             Template::Routes => commands.push(
-                "az network nic show-effective-route-table --resource-group=GROUP --name=NIC -o table"
+                "az network nic show-effective-route-table --resource-group=GROUP --name=NIC --output=table"
                     .to_owned(),
             ),
             Template::DnsServers => commands.push(
@@ -117,7 +117,7 @@ fn who_changed(subscription: &str, group: &str, incident: &Incident) -> Option<S
     let until = time(&incident.last_start).map_or(first, |time| time.0) + AFTER;
     Some(format!(
         "az monitor activity-log list --subscription={} --resource-group={} --start-time={} \
-         --end-time={} --query='[].[eventTimestamp,caller,operationName.value,resourceId]' -o table",
+         --end-time={} --query='[].[eventTimestamp,caller,operationName.value,resourceId]' --output=table",
         word(subscription)?,
         word(group)?,
         Timestamp(from),
@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn hostile_names_are_one_word_to_a_shell() {
         for name in [
-            "plain-1", "a b", "$(id)", "`id`", "';id;'", "x\"y", "a&b|c>d", "*", "~", "#x", "!x", "a\\b",
+            "plain-1", "a b", "$(id)", "`id`", "';id;'", "x\"y", "a&b|c>d", "*", "~", "#x", "!x",
+            "a\\b",
         ] {
             let quoted = word(name).unwrap();
             let script = format!("printf '%s|' --name={quoted}");

@@ -5,17 +5,22 @@ use std::collections::BTreeSet;
 use crate::audit::{
     Audit, ConfiguredVerdict, Requirement, Severity, Source, TrafficClass, TrafficGroup, Verdict,
 };
-use crate::net::{Direction, Outcome};
+use crate::net::{Direction, Outcome, Timestamp};
 
-use super::causes::{Evidence, FlowState, OfFlows, OfRequirement, OfRules, OfSubnets, port_set};
+use super::causes::{
+    Evidence, FlowState, OfFindings, OfFlows, OfRequirement, OfRules, OfSubnets, port_set,
+};
 
 /// Places that a sentence lists.
 const LISTED: usize = 4;
 
+/// The check that logs allow what packets show to be dropped.
+const DROPPED_BEHIND: &str = "NSG105";
+
 /// Evidence that is there.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found<'a> {
-    /// What it says: sentences without a full stop.
+    /// What it says beside the requirements' verdicts: sentences without a full stop.
     pub(super) words: Vec<String>,
     /// The requirements that it is of.
     pub(super) requirements: Vec<&'a Requirement>,
@@ -24,18 +29,19 @@ pub(super) struct Found<'a> {
 }
 
 /// Asks an audit for evidence; `None` where it holds none.
-pub(super) fn ask<'a>(evidence: &Evidence, audit: &'a Audit) -> Option<Found<'a>> {
+///
+/// Of flows only those that were seen after `since`: what worked before something broke says nothing
+/// against it.
+pub(super) fn ask<'a>(
+    evidence: &Evidence,
+    audit: &'a Audit,
+    since: Option<Timestamp>,
+) -> Option<Found<'a>> {
     match evidence {
         Evidence::Requirement(of) => requirement(of, audit),
         Evidence::Configured(of) => configured(of, audit),
-        Evidence::Flows(of) => flows(of, audit),
-        Evidence::Finding(of) => {
-            let findings = audit.findings.iter();
-            let found = findings.filter(|finding| of.codes.contains(&finding.code));
-            let found = found.filter(|finding| finding.severity > Severity::Info);
-            let words = found.map(|finding| format!("{}: {}", finding.code, finding.title));
-            said(words.take(LISTED).collect())
-        }
+        Evidence::Flows(of) => flows(of, audit, since),
+        Evidence::Finding(of) => finding(of, audit),
         Evidence::Subnets(of) => subnets(of, audit),
         Evidence::Profile(name) => {
             let words = format!("audited against {}", audit.basis.profile);
@@ -43,10 +49,44 @@ pub(super) fn ask<'a>(evidence: &Evidence, audit: &'a Audit) -> Option<Found<'a>
             said(is.then_some(words).into_iter().collect())
         }
         Evidence::After(day) => {
-            let last = audit.input.last.as_deref().filter(|last| *last >= day.as_str());
-            said(last.map(|last| format!("last flow {last}")).into_iter().collect())
+            let last = audit
+                .input
+                .last
+                .as_deref()
+                .filter(|last| *last >= day.as_str());
+            said(
+                last.map(|last| format!("last flow {last}"))
+                    .into_iter()
+                    .collect(),
+            )
         }
     }
+}
+
+fn finding<'a>(of: &OfFindings, audit: &'a Audit) -> Option<Found<'a>> {
+    let findings = audit.findings.iter();
+    let findings = findings.filter(|finding| of.codes.contains(&finding.code));
+    let findings: Vec<_> = findings
+        .filter(|finding| finding.severity > Severity::Info)
+        .collect();
+    let words = findings
+        .iter()
+        .map(|finding| format!("{}: {}", finding.code, finding.title));
+    let mut found = said(words.take(LISTED).collect())?;
+    let requirements = audit.requirements.iter();
+    let requirements = requirements.filter(|of| !of.advice && of.dropped_behind);
+    if findings
+        .iter()
+        .any(|finding| finding.code == DROPPED_BEHIND)
+    {
+        found.requirements = requirements.collect();
+    }
+    Some(found)
+}
+
+/// Whether logs allow what packets show to be dropped: then no rule is the cause.
+fn is_behind(requirement: &Requirement) -> bool {
+    requirement.dropped_behind && shown_by(requirement) == Source::Packets
 }
 
 fn said(words: Vec<String>) -> Option<Found<'static>> {
@@ -60,19 +100,21 @@ fn requirement<'a>(of: &OfRequirement, audit: &'a Audit) -> Option<Found<'a>> {
     let of_it: Vec<&Requirement> = audit
         .requirements
         .iter()
-        .filter(|requirement| !requirement.advice && requirement.verdict != Verdict::NotApplicable)
+        .filter(|requirement| !requirement.advice || of.advice)
+        .filter(|requirement| requirement.verdict != Verdict::NotApplicable)
         .filter(|requirement| selects(of, requirement))
         .collect();
     let holds = |requirement: &&Requirement| {
         of.verdicts.contains(&requirement.verdict)
             && of.by.is_none_or(|by| by == shown_by(requirement))
+            && (requirement.verdict == Verdict::Satisfied || !is_behind(requirement))
     };
     let found: Vec<&Requirement> = of_it.iter().copied().filter(holds).collect();
     if found.is_empty() || (of.every && found.len() < of_it.len()) {
         return None;
     }
     Some(Found {
-        words: by_row(&found),
+        words: Vec::new(),
         requirements: found,
         groups: Vec::new(),
     })
@@ -85,9 +127,13 @@ fn selects(of: &OfRequirement, requirement: &Requirement) -> bool {
         Direction::Outbound => &requirement.destination,
     };
     (of.rows.is_empty() || of.rows.iter().any(|wanted| wanted == row))
-        && of.direction.is_none_or(|wanted| wanted == requirement.direction)
+        && of
+            .direction
+            .is_none_or(|wanted| wanted == requirement.direction)
         && (of.remote.is_empty()
-            || remote.split(", ").any(|term| of.remote.iter().any(|wanted| wanted == term)))
+            || remote
+                .split(", ")
+                .any(|term| of.remote.iter().any(|wanted| wanted == term)))
         && of.ports.as_ref().is_none_or(|wanted| {
             port_set(&requirement.ports)
                 .is_some_and(|ports| !ports.is_any() && !ports.intersection(&wanted.0).is_empty())
@@ -105,7 +151,7 @@ fn shown_by(requirement: &Requirement) -> Source {
 }
 
 /// `Azure SQL dependency (outbound 1433): blocked in apim and ase`.
-fn by_row(requirements: &[&Requirement]) -> Vec<String> {
+pub(super) fn by_row(requirements: &[&Requirement]) -> Vec<String> {
     let mut rows: Vec<(String, Verdict, Vec<&str>)> = Vec::new();
     for requirement in requirements {
         let row = format!(
@@ -129,7 +175,11 @@ fn configured<'a>(of: &OfRules, audit: &'a Audit) -> Option<Found<'a>> {
     let holds = |verdict: ConfiguredVerdict| of.verdicts.contains(&verdict);
     let mut found = Found::default();
     for requirement in audit.requirements.iter().filter(|of| !of.advice) {
-        let Some(configured) = requirement.configured.as_ref().filter(|by| holds(by.verdict)) else {
+        let Some(configured) = requirement
+            .configured
+            .as_ref()
+            .filter(|by| holds(by.verdict))
+        else {
             continue;
         };
         found.requirements.push(requirement);
@@ -146,12 +196,13 @@ fn configured<'a>(of: &OfRules, audit: &'a Audit) -> Option<Found<'a>> {
     (!found.requirements.is_empty()).then_some(found)
 }
 
-fn flows<'a>(of: &OfFlows, audit: &'a Audit) -> Option<Found<'a>> {
+fn flows<'a>(of: &OfFlows, audit: &'a Audit, since: Option<Timestamp>) -> Option<Found<'a>> {
     let selected = |state: FlowState| -> Vec<&TrafficGroup> {
         let groups = audit.groups.iter();
         groups
             .filter(|group| group.class != TrafficClass::Other)
             .filter(|group| concerns(of, group) && is(state, group))
+            .filter(|group| since.is_none_or(|since| Timestamp::parse(&group.last) > Some(since)))
             .collect()
     };
     let groups = selected(of.state);
@@ -181,7 +232,10 @@ fn concerns(of: &OfFlows, group: &TrafficGroup) -> bool {
     };
     let has = |ports: &super::causes::Ports| group.port.is_some_and(|port| ports.0.contains(port));
     of.direction.is_none_or(|wanted| wanted == group.direction)
-        && of.protocol.as_ref().is_none_or(|wanted| *wanted == group.protocol)
+        && of
+            .protocol
+            .as_ref()
+            .is_none_or(|wanted| *wanted == group.protocol)
         && of.ports.as_ref().is_none_or(has)
         && !of.except_ports.as_ref().is_some_and(has)
         && (of.remote.is_empty() || of.remote.iter().any(|word| remote.contains(word.as_str())))
@@ -238,8 +292,13 @@ fn by_port(groups: &[&TrafficGroup], state: FlowState) -> Vec<String> {
         let number = number.map_or_else(|| "other ports".to_owned(), |port| port.to_string());
         let plural = if tuples == 1 { "" } else { "s" };
         words.push(format!(
-            "{direction} {protocol} {number}: {tuples} tuple{plural} {what}, {}, {} to {}",
-            listed(&ends),
+            "{direction} {protocol} {number}: {tuples} tuple{plural} {what}{}, {}, {} to {}",
+            if state == FlowState::Denied {
+                by(&those)
+            } else {
+                String::new()
+            },
+            few(&ends),
             first.unwrap_or_default(),
             last.unwrap_or_default()
         ));
@@ -248,6 +307,17 @@ fn by_port(groups: &[&TrafficGroup], state: FlowState) -> Vec<String> {
         words.push(format!("and {} more ports", ports.len() - LISTED));
     }
     words
+}
+
+/// ` by UserRule_x of nsg-a, nsg-b and 2 more`.
+fn by(groups: &[&&TrafficGroup]) -> String {
+    let rules: BTreeSet<&str> = groups.iter().map(|group| group.rule.as_str()).collect();
+    let holders: BTreeSet<&str> = groups.iter().map(|group| group.nsg.as_str()).collect();
+    let list = |names: &BTreeSet<&str>| few(&names.iter().copied().collect::<Vec<_>>());
+    if rules.iter().all(|rule| rule.is_empty()) {
+        return String::new();
+    }
+    format!(" by {} of {}", list(&rules), list(&holders))
 }
 
 fn key(group: &TrafficGroup) -> (Direction, &str, Option<u16>) {
@@ -265,17 +335,35 @@ fn subnets(of: &OfSubnets, audit: &Audit) -> Option<Found<'static>> {
     }
     for subnet in &subnets {
         for prefix in &subnet.prefixes {
-            let length = prefix.split_once('/').and_then(|(_, length)| length.parse::<u8>().ok());
-            let narrow = of.narrower_than.zip(length).is_some_and(|(most, is)| is > most);
+            let length = prefix
+                .split_once('/')
+                .and_then(|(_, length)| length.parse::<u8>().ok());
+            let narrow = of
+                .narrower_than
+                .zip(length)
+                .is_some_and(|(most, is)| is > most);
             if narrow && !prefix.contains(':') {
                 wrong.push(format!("{} is {prefix}", subnet.name));
             }
         }
     }
     match (of.none, wrong.is_empty()) {
-        (true, true) => said(vec![format!("{} audited subnets are stated, none too small", subnets.len())]),
+        (true, true) => said(vec![format!(
+            "{} audited subnets are stated, none too small",
+            subnets.len()
+        )]),
         (false, false) => said(wrong),
         _ => None,
+    }
+}
+
+/// The first two.
+fn few(names: &[&str]) -> String {
+    match names {
+        [first, second, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second} and {} more", rest.len())
+        }
+        _ => listed(names),
     }
 }
 

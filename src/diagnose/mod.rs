@@ -10,15 +10,17 @@ mod commands;
 mod evidence;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::audit::{Audit, Confidence, Incident, Input, Requirement, Verdict};
 
+use crate::net::Timestamp;
+
 use causes::Cause;
-use evidence::{Found, ask, listed};
+use evidence::{Found, ask, by_row, listed};
 
 /// Version of the diagnosis' shape.
 pub const SCHEMA_VERSION: &str = "nsgaudit/diagnosis/1";
@@ -61,7 +63,7 @@ pub struct Diagnosis {
 pub enum State {
     /// No flow was counted.
     NothingCounted,
-    /// Required traffic is denied, or not answered.
+    /// Required traffic is denied, or not answered; or the evidence shows a known cause.
     Broken,
     /// Nothing required is denied, but something fits a cause.
     Suspected,
@@ -124,7 +126,9 @@ pub fn diagnose(audit: &Audit) -> Diagnosis {
         .collect();
     judged.sort_by(|a, b| a.0.cmp(&b.0));
     let of = |standing: &[Standing]| -> Vec<Judged> {
-        let those = judged.iter().filter(|(_, one)| standing.contains(&one.standing));
+        let those = judged
+            .iter()
+            .filter(|(_, one)| standing.contains(&one.standing));
         those.map(|(_, one)| one.clone()).collect()
     };
     let causes = of(&[Standing::Shown, Standing::Fits]);
@@ -148,40 +152,55 @@ fn state(audit: &Audit, causes: &[Judged]) -> State {
     let mut required = audit.incidents.iter().filter(|incident| !incident.advice);
     if audit.input.tuples.counted == 0 {
         State::NothingCounted
-    } else if required.clone().any(|incident| incident.ended.is_none()) {
+    } else if required.clone().any(|incident| incident.ended.is_none())
+        || causes.iter().any(|cause| {
+            let incident = cause.incident.map(|at| &audit.incidents[at]);
+            cause.standing == Standing::Shown && incident.is_none_or(|of| of.ended.is_none())
+        })
+    {
         State::Broken
-    } else if !causes.is_empty() {
-        State::Suspected
     } else if required.next().is_some() {
         State::Recovered
+    } else if !causes.is_empty() {
+        State::Suspected
     } else {
         State::NothingSeen
     }
 }
 
 /// The order of causes: how the evidence stands, then how sure it is, then whether what it explains
-/// goes on, then how many requirements it explains, then the more precise cause, then how often sources
+/// goes on, then the more precise cause, then how many requirements it explains, then how often sources
 /// name it, then its name.
 type Rank = (
     Standing,
     Reverse<Option<Confidence>>,
     bool,
-    Reverse<usize>,
     bool,
+    Reverse<usize>,
     u32,
     String,
 );
 
 /// A cause and its place; `None` where it does not come into question.
 fn judge(cause: &Cause, audit: &Audit) -> Option<(Rank, Judged)> {
-    if cause.when.iter().any(|evidence| ask(evidence, audit).is_none()) {
+    if cause
+        .when
+        .iter()
+        .any(|evidence| ask(evidence, audit, None).is_none())
+    {
         return None;
     }
-    let all = |list: &[causes::Evidence]| -> Vec<Found<'_>> {
-        list.iter().filter_map(|evidence| ask(evidence, audit)).collect()
+    let all = |list: &[causes::Evidence], since| -> Vec<Found<'_>> {
+        let found = list
+            .iter()
+            .filter_map(|evidence| ask(evidence, audit, since));
+        found.collect()
     };
-    let (proofs, supports) = (all(&cause.proves), all(&cause.supports));
-    let refutes = all(&cause.refutes);
+    let (proofs, supports) = (all(&cause.proves, None), all(&cause.supports, None));
+    let mut refutes = all(&cause.refutes, began(&[&proofs[..], &supports].concat()));
+    if cause.local && !(proofs.is_empty() && supports.is_empty()) {
+        refutes.clear();
+    }
     let standing = match (proofs.is_empty(), supports.is_empty(), refutes.is_empty()) {
         (false, _, true) => Standing::Shown,
         (false, _, false) | (true, false, _) => Standing::Fits,
@@ -191,15 +210,19 @@ fn judge(cause: &Cause, audit: &Audit) -> Option<(Rank, Judged)> {
     let spoken = [&proofs[..], &supports].concat();
     let requirements = explained(&spoken);
     let incident = incident(audit, &requirements, &spoken);
-    let confidence = confidence(standing, !refutes.is_empty(), incident.map(|at| &audit.incidents[at]));
+    let confidence = confidence(
+        standing,
+        !refutes.is_empty(),
+        incident.map(|at| &audit.incidents[at]),
+    );
     let speaks = matches!(standing, Standing::Shown | Standing::Fits);
     let over = incident.is_some_and(|at| audit.incidents[at].ended.is_some());
     let rank = (
         standing,
         Reverse(confidence),
         over,
-        Reverse(requirements.len()),
         cause.generic,
+        Reverse(requirements.len()),
         cause.rank,
         cause.id.clone(),
     );
@@ -231,11 +254,22 @@ fn judge(cause: &Cause, audit: &Audit) -> Option<(Rank, Judged)> {
     Some((rank, judged))
 }
 
+/// When the first of some flows was seen.
+fn began(found: &[Found<'_>]) -> Option<Timestamp> {
+    let groups = found.iter().flat_map(|found| &found.groups);
+    groups
+        .filter_map(|group| Timestamp::parse(&group.first))
+        .min()
+}
+
 /// The requirements of some evidence, each once.
 fn explained<'a>(found: &[Found<'a>]) -> Vec<&'a Requirement> {
     let mut requirements: Vec<&Requirement> = Vec::new();
     for requirement in found.iter().flat_map(|found| &found.requirements) {
-        if !requirements.iter().any(|other| std::ptr::eq(*other, *requirement)) {
+        if !requirements
+            .iter()
+            .any(|other| std::ptr::eq(*other, *requirement))
+        {
             requirements.push(requirement);
         }
     }
@@ -252,7 +286,8 @@ fn incident(audit: &Audit, requirements: &[&Requirement], found: &[Found<'_>]) -
         .collect();
     let is_of = |incident: &Incident| {
         requirements.iter().any(|requirement| {
-            incident.rows.contains(&requirement.row) && incident.subnets.contains(&requirement.subnet)
+            incident.rows.contains(&requirement.row)
+                && incident.subnets.contains(&requirement.subnet)
         }) || incident.rows.iter().any(|row| rows.contains(row.as_str()))
     };
     audit.incidents.iter().position(is_of)
@@ -274,7 +309,7 @@ fn confidence(
 }
 
 fn words(found: &[Found<'_>]) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
+    let mut words = by_row(&explained(found));
     for word in found.iter().flat_map(|found| &found.words) {
         if !words.contains(word) {
             words.push(word.clone());
@@ -293,7 +328,8 @@ fn working(audit: &Audit) -> [u64; 2] {
     let mut purposes: BTreeSet<(&str, bool)> = BTreeSet::new();
     let mut not_working: BTreeSet<(&str, bool)> = BTreeSet::new();
     let requirements = audit.requirements.iter();
-    for requirement in requirements.filter(|of| !of.advice && of.verdict != Verdict::NotApplicable) {
+    for requirement in requirements.filter(|of| !of.advice && of.verdict != Verdict::NotApplicable)
+    {
         let inbound = requirement.direction == crate::net::Direction::Inbound;
         let purpose = (requirement.row.as_str(), inbound);
         purposes.insert(purpose);
@@ -308,26 +344,46 @@ fn working(audit: &Audit) -> [u64; 2] {
 /// What nothing is known of: subnets without logs, purposes without flows, what could not be read.
 fn not_covered(audit: &Audit) -> Vec<String> {
     let mut missing = Vec::new();
+    let mut gaps: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut crowded = Vec::new();
     for subnet in &audit.input.coverage.subnets {
         if subnet.interfaces == 0 {
-            missing.push(format!("no logs of any interface in subnet {}", subnet.subnet));
+            missing.push(format!(
+                "no logs of any interface in subnet {}",
+                subnet.subnet
+            ));
             continue;
         }
-        let gaps = subnet.gaps.iter().take(GAPS);
-        missing.extend(gaps.map(|gap| {
-            format!(
-                "no logs for subnet {} between {} and {}",
-                subnet.subnet, gap.from, gap.to
-            )
-        }));
+        for gap in subnet.gaps.iter().take(GAPS) {
+            let held = gaps.entry((&gap.from, &gap.to)).or_default();
+            held.push(&subnet.subnet);
+        }
         if subnet.gap_count > GAPS as u64 {
-            let more = subnet.gap_count - GAPS as u64;
-            missing.push(format!("and {more} more gaps of subnet {}", subnet.subnet));
+            crowded.push((subnet.subnet.as_str(), subnet.gap_count));
         }
     }
-    let unproven = audit.requirements.iter().filter(|requirement| {
-        !requirement.advice && requirement.verdict == Verdict::Unproven
-    });
+    for ((from, to), subnets) in gaps {
+        let plural = if subnets.len() == 1 { "" } else { "s" };
+        let names = listed(&subnets);
+        missing.push(format!(
+            "no logs for subnet{plural} {names} between {from} and {to}"
+        ));
+    }
+    if !crowded.is_empty() {
+        let counts: Vec<_> = crowded
+            .iter()
+            .map(|(name, gaps)| format!("{name} {gaps}"))
+            .collect();
+        let counts: Vec<&str> = counts.iter().map(String::as_str).collect();
+        missing.push(format!(
+            "more such times, of each subnet: {}",
+            listed(&counts)
+        ));
+    }
+    let unproven = audit
+        .requirements
+        .iter()
+        .filter(|requirement| !requirement.advice && requirement.verdict == Verdict::Unproven);
     let purposes: BTreeSet<&str> = unproven.map(|of| of.purpose.as_str()).collect();
     if !purposes.is_empty() {
         let names: Vec<&str> = purposes.iter().copied().collect();
@@ -340,10 +396,14 @@ fn not_covered(audit: &Audit) -> Vec<String> {
     }
     let faults: u64 = audit.input.faults.iter().map(|fault| fault.count).sum();
     if faults > 0 {
-        missing.push(format!("{faults} faulty records, tuples or files, of which nothing was counted"));
+        let plural = if faults == 1 { "" } else { "s" };
+        missing.push(format!(
+            "{faults} fault{plural}: records, tuples or files of which nothing was counted"
+        ));
     }
     if audit.input.duplicates_kept || audit.input.coarsening > 0 {
-        missing.push("more flows than are kept apart: see NSG905 and NSG906 of the audit".to_owned());
+        missing
+            .push("more flows than are kept apart: see NSG905 and NSG906 of the audit".to_owned());
     }
     missing
 }

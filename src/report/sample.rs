@@ -176,6 +176,7 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
         packets: Vec::new(),
         configured: None,
         changes: Vec::new(),
+        dropped_behind: false,
     }
 }
 

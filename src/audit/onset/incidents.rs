@@ -194,11 +194,29 @@ impl<'a> Gathered<'a> {
             before: union(|change| &change.before),
             after: union(|change| &change.after),
             confidence,
-            basis: basis.to_owned(),
+            basis,
         }
     }
 
-    fn confidence(&self, gap_ms: Option<u64>, flapping: bool) -> (Confidence, &'static str) {
+    fn confidence(&self, gap_ms: Option<u64>, flapping: bool) -> (Confidence, String) {
+        let (confidence, basis) = self.confidence_of_all(gap_ms, flapping);
+        let shown = |source: Source| -> BTreeSet<&str> {
+            let broken = self.broken.iter().filter(|one| one.change.source == source);
+            broken.map(|one| one.requirement.subnet.as_str()).collect()
+        };
+        let (logged, captured) = (shown(Source::Logs), shown(Source::Packets));
+        let only_captured: Vec<&str> = captured.difference(&logged).copied().collect();
+        if confidence == Confidence::High && !only_captured.is_empty() {
+            let basis = format!(
+                "{basis}, but of {} only packets show it",
+                only_captured.join(", ")
+            );
+            return (Confidence::Medium, basis);
+        }
+        (confidence, basis.to_owned())
+    }
+
+    fn confidence_of_all(&self, gap_ms: Option<u64>, flapping: bool) -> (Confidence, &'static str) {
         let logs = |one: &Broken<'_>| one.change.source == Source::Logs;
         if self.broken[0].is_never_allowed() {
             let basis = "it was never seen allowed, so that it may have begun long before";

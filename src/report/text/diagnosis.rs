@@ -6,7 +6,7 @@ use super::page::{Page, Text, Tone};
 use super::purpose::listed;
 use super::{NARROWEST, TextOptions};
 use crate::audit::{Confidence, Decider, Incident};
-use crate::diagnose::{Diagnosis, Judged, State, user_rule};
+use crate::diagnose::{Diagnosis, Judged, Standing, State, user_rule};
 
 /// Purposes and subnets that a line names.
 const NAMED: usize = 3;
@@ -72,9 +72,7 @@ fn story(page: &mut Page, diagnosis: &Diagnosis) {
 
 fn nothing(page: &mut Page, diagnosis: &Diagnosis) {
     let [working, all] = diagnosis.working;
-    let seen = format!(
-        ": {working} of {all} required purposes were seen to work in every subnet."
-    );
+    let seen = format!(": {working} of {all} required purposes were seen to work in every subnet.");
     page.line(&Text::toned(Tone::Good, "Nothing broken was seen").plain(&seen));
     if let Some(first) = diagnosis.not_covered.first() {
         let more = diagnosis.not_covered.len() - 1;
@@ -86,17 +84,30 @@ fn nothing(page: &mut Page, diagnosis: &Diagnosis) {
         let text = Text::toned(Tone::Doubtful, "Not covered");
         page.line(&text.plain(&format!(": {first}{more}.")));
     }
-    page.line(&Text::new().plain(
-        "Still unreachable? Look where these logs do not: the open causes below say how.",
-    ));
+    page.line(
+        &Text::new().plain(
+            "Still unreachable? Look where these logs do not: the open causes below say how.",
+        ),
+    );
 }
 
 fn suspected(page: &mut Page, diagnosis: &Diagnosis, cause: &Judged) {
-    let lead = Text::toned(Tone::Doubtful, "Nothing required was seen denied, but").plain(" ");
+    let lead = if cause.standing == Standing::Shown {
+        Text::toned(Tone::Bad, "BROKEN").plain(": ")
+    } else {
+        Text::toned(Tone::Doubtful, "SUSPECTED").plain(": ")
+    };
     page.line(&lead.push(Tone::Strong, &cause.title).plain("."));
-    let evidence = Text::new().plain(cause.evidence.first().map_or("", String::as_str));
-    page.entry("seen", &evidence);
-    sure(page, cause.confidence, "the evidence fits it, and something else as well");
+    let incident = cause.incident.and_then(|at| diagnosis.incidents.get(at));
+    if let Some(incident) = incident {
+        page.entry("since", &since(incident));
+        if let Some(by) = by(incident) {
+            page.entry("by", &by);
+        }
+    } else {
+        entries(page, "seen", cause.evidence.get(..1).unwrap_or_default());
+    }
+    sure(page, cause.confidence, basis(cause));
     act(page, cause);
     if diagnosis.causes.len() > 1 {
         let more = format!("{} more, below", diagnosis.causes.len() - 1);
@@ -111,12 +122,20 @@ fn incident(page: &mut Page, diagnosis: &Diagnosis, at: usize) {
         (None, true) => Text::toned(Tone::Bad, "UNSTABLE"),
         (None, false) => Text::toned(Tone::Bad, "BROKEN"),
     };
-    page.line(&word.plain(": ").push(Tone::Strong, &what(incident)).plain("."));
+    page.line(
+        &word
+            .plain(": ")
+            .push(Tone::Strong, &what(incident))
+            .plain("."),
+    );
     page.entry("since", &since(incident));
     if let Some(by) = by(incident) {
         page.entry("by", &by);
     }
-    let cause = diagnosis.causes.iter().find(|cause| cause.incident == Some(at));
+    let cause = diagnosis
+        .causes
+        .iter()
+        .find(|cause| cause.incident == Some(at));
     if let Some(cause) = cause {
         page.entry("cause", &Text::toned(Tone::Strong, &cause.title).plain("."));
     }
@@ -134,7 +153,11 @@ fn incident(page: &mut Page, diagnosis: &Diagnosis, at: usize) {
             .map(|(_, of)| of.traffic.join(", "))
             .collect();
         let plural = if more == 1 { "" } else { "s" };
-        let text = format!("{} more incident{plural} below: {}", grouped(more as u64), others[0]);
+        let text = format!(
+            "{} more incident{plural} below: {}",
+            grouped(more as u64),
+            others[0]
+        );
         page.entry("also", &Text::new().plain(&text));
     }
 }
@@ -161,7 +184,11 @@ fn since(incident: &Incident) -> Text {
     let text = Text::toned(Tone::Strong, &incident.first_denied);
     let mut after = match (&incident.last_allowed, incident.gap_ms) {
         (Some(last), Some(gap)) => {
-            format!(" (last allowed {}, {} before)", clock(last), span(gap as i64))
+            format!(
+                " (last allowed {}, {} before)",
+                clock(last),
+                span(gap as i64)
+            )
         }
         (Some(last), None) => format!(" (last surely allowed {})", clock(last)),
         (None, _) => " or before: it was never seen allowed".to_owned(),
@@ -211,7 +238,10 @@ fn by(incident: &Incident) -> Option<Text> {
             .collect();
         outcomes.sort_unstable();
         outcomes.dedup();
-        let text = format!("nobody that the packets name: connections are {}", listed(&outcomes));
+        let text = format!(
+            "nobody that the packets name: connections are {}",
+            listed(&outcomes)
+        );
         return (!outcomes.is_empty()).then(|| Text::new().plain(&text));
     }
     let list = |names: &[String]| listed(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -221,7 +251,10 @@ fn by(incident: &Incident) -> Option<Text> {
         .plain(" of ")
         .push(Tone::Strong, &list(&holders(&incident.after)));
     if !before.is_empty() && before != after {
-        text = text.plain("; before it ").plain(&list(&before)).plain(" allowed");
+        text = text
+            .plain("; before it ")
+            .plain(&list(&before))
+            .plain(" allowed");
     }
     if after.iter().all(|rule| user_rule(rule).is_none()) {
         text = text.plain(" (a default rule: the rule that allowed is gone, or no longer matches)");
@@ -236,6 +269,15 @@ fn sure(page: &mut Page, confidence: Option<Confidence>, basis: &str) {
     }
 }
 
+/// Why a cause is as sure as it is.
+fn basis(cause: &Judged) -> &'static str {
+    match (cause.standing, cause.against.is_empty()) {
+        (Standing::Shown, _) => "the evidence shows it",
+        (_, true) => "the evidence fits it, and perhaps something else as well",
+        (_, false) => "the evidence fits it, and some speaks against it",
+    }
+}
+
 fn act(page: &mut Page, cause: &Judged) {
     if let Some(remedy) = cause.remedy.first() {
         page.entry("do", &Text::new().plain(remedy));
@@ -247,25 +289,24 @@ fn causes(page: &mut Page, diagnosis: &Diagnosis, told: usize) {
         return;
     }
     page.heading("CAUSES", "that the evidence shows or fits, best first");
+    let mut printed: Vec<&str> = Vec::new();
     for (number, cause) in diagnosis.causes.iter().take(told).enumerate() {
         let lead = Text::new().plain(&format!("{}. ", number + 1));
         let title = Text::toned(Tone::Strong, &cause.title);
         page.hanging(&lead, &title.plain(&format!(" [{}]", cause.id)), 3);
-        let basis = match (cause.standing, cause.against.is_empty()) {
-            (crate::diagnose::Standing::Shown, _) => "the evidence shows it",
-            (_, true) => "the evidence fits it, and something else as well",
-            (_, false) => "the evidence fits it, and some speaks against it",
-        };
-        sure(page, cause.confidence, basis);
+        sure(page, cause.confidence, basis(cause));
         page.entry("breaks", &Text::new().plain(&cause.breaks));
         entries(page, "for", &cause.evidence);
         entries(page, "against", &cause.against);
         entries(page, "settle", &cause.settle);
         entries(page, "do", &cause.remedy);
         for command in &cause.commands {
-            page.command(command);
+            if !printed.contains(&command.as_str()) {
+                page.command(command);
+                printed.push(command);
+            }
         }
-        let sources = format!("{}; {}", cause.source.join("; "), "see docs/incident.md");
+        let sources = cause.source.join("; ");
         page.entry("source", &Text::toned(Tone::Quiet, &sources));
     }
     if diagnosis.causes.len() > told {
@@ -337,6 +378,10 @@ fn covered(page: &mut Page, diagnosis: &Diagnosis) {
     }
     page.heading("NOT COVERED", "nothing is known of it");
     for text in &diagnosis.not_covered {
-        page.hanging(&Text::new().plain("- "), &Text::new().plain(text).plain("."), 2);
+        page.hanging(
+            &Text::new().plain("- "),
+            &Text::new().plain(text).plain("."),
+            2,
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::number::{between, counted, grouped, percent};
 use super::page::{Page, Text, Tone};
 use super::purpose::{self, Purpose, is_before, listed};
-use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
+use crate::audit::{Audit, ChangeKind, Finding, Requirement, RuleCount, Severity, Verdict};
 use crate::net::{Decision, Outcome};
 
 /// Purposes named in the headline.
@@ -86,6 +86,9 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         .reduce(|a, b| if is_before(&b, &a) { b } else { a })
     {
         text = text.plain(", since ").push(Tone::Strong, &since);
+        if let Some(last) = last_allowed(&worst, &since) {
+            text = text.plain(&format!(" (last allowed {last})"));
+        }
     } else if let Some(last) = worst
         .iter()
         .filter_map(|requirement| requirement.denied.last.as_deref())
@@ -113,6 +116,21 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         None => {}
     }
     text.plain(".")
+}
+
+/// When it was last allowed before that time, the time of day only where the day is the same.
+fn last_allowed<'a>(requirements: &[&'a Requirement], since: &str) -> Option<&'a str> {
+    let changes = requirements.iter().flat_map(|of| &of.changes);
+    let stopped = changes.filter(|change| change.kind == ChangeKind::Stopped);
+    let last = stopped
+        .filter_map(|change| change.last_before.as_deref())
+        .filter(|last| !is_before(since, last))
+        .reduce(|a, b| if is_before(a, b) { b } else { a })?;
+    let day = since.split('T').next().unwrap_or_default();
+    match last.split_once('T') {
+        Some((of, clock)) if of == day => Some(clock),
+        _ => Some(last),
+    }
 }
 
 /// ` and 3 more NSGs`: those that deny as well as the one that is named.
