@@ -237,7 +237,7 @@ fn hostile_names_reach_neither_the_terminal_nor_the_shell() {
     let rule = "UserRule_\\u001b[2J$(touch pwned)'x";
     let nsg = "nsg-'; touch pwned; '";
     let hostile = text
-        .replace("UserRule_tighten-inbound", &rule.replace("\\\\", "\\"))
+        .replace("UserRule_tighten-inbound", rule)
         .replace("nsg-compute", nsg);
     bench.write("compute.json", hostile);
     let ran = bench.run([

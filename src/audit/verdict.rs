@@ -172,12 +172,11 @@ impl<'a> Judge<'a> {
         }
         let packets = Presenter::outcomes(&evidence.all());
         let reason = reason.join(" ");
-        let changes = match verdict {
-            Verdict::NotApplicable => Vec::new(),
-            _ => {
-                let seen = [&evidence.allowed[..], &evidence.denied].concat();
-                onset::changes(&seen, self.presenter)
-            }
+        let changes = if verdict == Verdict::NotApplicable {
+            Vec::new()
+        } else {
+            let seen = [&evidence.allowed[..], &evidence.denied].concat();
+            onset::changes(&seen, self.presenter)
         };
         let seen = [allowed, denied];
         let mut requirement = self.requirement(bound, verdict, reason, seen, packets, changes);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::escape;
 use crate::audit::{Audit, SCHEMA_VERSION};
-use crate::diagnose::Diagnosis;
+use crate::diagnose::{self, Diagnosis};
 
 /// Writes the audit as JSON: indented, in the order of the model's fields, with a final line break.
 ///
@@ -66,6 +66,17 @@ pub fn schema() -> String {
     {
         version.insert("const".to_owned(), Value::from(SCHEMA_VERSION));
     }
+    pretty(&schema)
+}
+
+/// The JSON schema of what [`write_diagnosis`] writes.
+pub fn diagnosis_schema() -> String {
+    let mut schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Diagnosis>();
+    schema.insert("$id".to_owned(), json!(diagnose::SCHEMA_VERSION));
+    schema.insert("title".to_owned(), json!("nsgaudit diagnosis"));
     pretty(&schema)
 }
 
@@ -146,5 +157,23 @@ mod tests {
     #[test]
     fn the_committed_schema_is_the_one_we_write() {
         sample::assert_committed("docs/audit.schema.json", "UPDATE_DOCS", &schema());
+        let diagnosis = diagnosis_schema();
+        sample::assert_committed("docs/diagnosis.schema.json", "UPDATE_DOCS", &diagnosis);
+    }
+
+    #[test]
+    fn a_diagnosis_keeps_to_its_schema() {
+        let schema: Value = serde_json::from_str(&diagnosis_schema()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for audit in [sample::incident(), sample::empty(), sample::hostile()] {
+            let mut text = Vec::new();
+            write_diagnosis(&diagnose::diagnose(&audit), &mut text).unwrap();
+            let report = serde_json::from_slice(&text).unwrap();
+            let errors: Vec<_> = validator
+                .iter_errors(&report)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:?}");
+        }
     }
 }

@@ -239,7 +239,8 @@ fn settled(key: &Key, source: ClassId, destination: ClassId, rule: usize) -> Set
 
 fn group(key: Settled, cell: Cell) -> Group {
     let (source, destination, protocol, port, rule, flags, outcome) = key;
-    let (start, buckets) = cell.timeline();
+    let start = cell.timeline().next().map_or(0, |(bucket, _)| bucket);
+    let (counts, spans) = cell.timeline().map(|(_, begun)| begun).unzip();
     Group {
         source,
         destination,
@@ -257,8 +258,8 @@ fn group(key: Settled, cell: Cell) -> Group {
         totals: cell.totals,
         timeline: Timeline {
             start,
-            counts: buckets.iter().map(|bucket| bucket.flows).collect(),
-            spans: buckets.iter().map(|bucket| bucket.span).collect(),
+            counts,
+            spans,
         },
         samples: cell.samples,
     }

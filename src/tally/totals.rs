@@ -21,24 +21,62 @@ pub(crate) struct Addition {
     pub(crate) totals: Totals,
 }
 
-/// Flows that began in one bucket of time.
+/// Flows that began in one bucket of time. 16 bytes: there may be 64 of them a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bucket {
-    pub(crate) flows: u64,
-    /// When the first and the last of them began, ms. Kept beside the count, so that the moment of
-    /// a change can be told to the millisecond, however wide buckets are.
-    pub(crate) span: (i64, i64),
+struct Bucket {
+    flows: u64,
+    /// When the first and the last of them began, from the bucket's start, in [`steps`]. Kept beside the
+    /// count, so that the moment of a change can be told exactly, however wide buckets are.
+    first: u32,
+    last: u32,
+}
+
+/// Flows that began in a bucket, and when the first and the last did, ms.
+pub(crate) type Begun = (u64, (i64, i64));
+
+/// The steps in which a bucket tells times: two to the power of this, in ms. Single milliseconds up to
+/// buckets of 22 days, which means four years of logs.
+fn steps(shift: u8) -> u8 {
+    shift.saturating_sub(15)
+}
+
+/// Start of a bucket, ms.
+fn start_of(bucket: i64, shift: u8) -> i64 {
+    (bucket << shift).saturating_mul(60_000)
 }
 
 impl Bucket {
     const EMPTY: Self = Self {
         flows: 0,
-        span: NO_SPAN,
+        first: u32::MAX,
+        last: 0,
     };
+
+    fn new((flows, (first, last)): Begun, bucket: i64, shift: u8) -> Self {
+        let from_start = |time: i64| {
+            let after = time.saturating_sub(start_of(bucket, shift)).max(0) >> steps(shift);
+            u32::try_from(after).unwrap_or(u32::MAX)
+        };
+        Self {
+            flows,
+            first: from_start(first),
+            last: from_start(last),
+        }
+    }
+
+    fn begun(self, bucket: i64, shift: u8) -> Begun {
+        if self.flows == 0 {
+            return (0, NO_SPAN);
+        }
+        let start = start_of(bucket, shift);
+        let time = |after: u32| start.saturating_add(i64::from(after) << steps(shift));
+        (self.flows, (time(self.first), time(self.last)))
+    }
 
     fn add(&mut self, other: Self) {
         self.flows = self.flows.saturating_add(other.flows);
-        self.span = (self.span.0.min(other.span.0), self.span.1.max(other.span.1));
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
     }
 }
 
@@ -106,15 +144,10 @@ impl Groups {
         let key = addition.key.coarsened(self.level, &self.ports);
         let cell = self.cells.entry(key).or_default();
         let bucket = addition.bucket >> (shift - addition.shift.min(shift));
-        let begun = Bucket {
-            flows: addition.totals.flows,
-            span: addition
-                .totals
-                .first_begin
-                .zip(addition.totals.last_begin)
-                .unwrap_or(NO_SPAN),
-        };
-        cell.add_bucket(bucket, shift, begun);
+        let totals = &addition.totals;
+        if let Some(span) = totals.first_begin.zip(totals.last_begin) {
+            cell.add_bucket(bucket, shift, (totals.flows, span));
+        }
         add_totals(&mut cell.totals, &addition.totals);
         let last_sample = cell.samples.get(SAMPLES - 1).map(|sample| sample.time);
         self.fit();
@@ -188,11 +221,12 @@ impl Groups {
 }
 
 impl Cell {
-    fn add_bucket(&mut self, bucket: i64, shift: u8, begun: Bucket) {
+    fn add_bucket(&mut self, bucket: i64, shift: u8, begun: Begun) {
         self.coarsen_timeline(shift);
-        if begun.flows == 0 {
+        if begun.0 == 0 {
             return;
         }
+        let added = Bucket::new(begun, bucket, self.shift);
         if self.buckets.is_empty() {
             self.start = bucket;
         }
@@ -206,7 +240,7 @@ impl Cell {
         if at >= self.buckets.len() {
             self.buckets.resize(at + 1, Bucket::EMPTY);
         }
-        self.buckets[at].add(begun);
+        self.buckets[at].add(added);
     }
 
     /// Makes buckets as wide as `shift` says, if they are narrower.
@@ -218,11 +252,16 @@ impl Cell {
         let start = self.start >> by;
         let mut buckets: Vec<Bucket> = Vec::new();
         for (number, &bucket) in self.buckets.iter().enumerate() {
-            let at = (((self.start + number as i64) >> by) - start) as usize;
+            let number = self.start + number as i64;
+            let wider = number >> by;
+            let at = (wider - start) as usize;
             if at >= buckets.len() {
                 buckets.resize(at + 1, Bucket::EMPTY);
             }
-            buckets[at].add(bucket);
+            if bucket.flows > 0 {
+                let begun = bucket.begun(number, self.shift);
+                buckets[at].add(Bucket::new(begun, wider, shift));
+            }
         }
         (self.start, self.shift, self.buckets) = (start, shift, buckets);
     }
@@ -231,8 +270,8 @@ impl Cell {
         let shift = self.shift.max(other.shift);
         self.coarsen_timeline(shift);
         other.coarsen_timeline(shift);
-        for (number, &bucket) in other.buckets.iter().enumerate() {
-            self.add_bucket(other.start + number as i64, shift, bucket);
+        for (bucket, begun) in other.timeline() {
+            self.add_bucket(bucket, shift, begun);
         }
         add_totals(&mut self.totals, &other.totals);
         for sample in other.samples {
@@ -240,9 +279,10 @@ impl Cell {
         }
     }
 
-    /// First bucket and all of them.
-    pub(crate) fn timeline(&self) -> (i64, &[Bucket]) {
-        (self.start, &self.buckets)
+    /// The buckets, and what began in them.
+    pub(crate) fn timeline(&self) -> impl Iterator<Item = (i64, Begun)> {
+        let buckets = (self.start..).zip(&self.buckets);
+        buckets.map(|(number, bucket)| (number, bucket.begun(number, self.shift)))
     }
 }
 
@@ -385,13 +425,13 @@ mod tests {
             prop_assert_eq!(sum(|totals| totals.tuples), parts.len() as u64);
             let flows: u64 = parts.iter().map(|(addition, _)| addition.totals.flows).sum();
             prop_assert_eq!(sum(|totals| totals.flows), flows);
-            let buckets = || cells.iter().flat_map(|(_, cell)| cell.timeline().1);
-            let timeline: u64 = buckets().map(|bucket| bucket.flows).sum();
+            let buckets = || cells.iter().flat_map(|(_, cell)| cell.timeline());
+            let timeline: u64 = buckets().map(|(_, (flows, _))| flows).sum();
             prop_assert_eq!(timeline, flows);
             let begun = parts.iter().filter_map(|(addition, _)| addition.totals.first_begin);
-            let first = buckets().map(|bucket| bucket.span.0).filter(|&time| time < i64::MAX).min();
+            let first = buckets().map(|(_, (_, span))| span.0).filter(|&time| time < i64::MAX).min();
             prop_assert_eq!(first, begun.clone().min());
-            let last = buckets().map(|bucket| bucket.span.1).filter(|&time| time > i64::MIN).max();
+            let last = buckets().map(|(_, (_, span))| span.1).filter(|&time| time > i64::MIN).max();
             prop_assert_eq!(last, begun.max());
         }
     }

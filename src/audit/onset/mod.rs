@@ -145,7 +145,7 @@ fn deciders(members: &[usize], groups: &[&Group], presenter: &Presenter<'_>) -> 
 /// Turns that fit one moment. The moment of each lies between its last flow before and its first flow
 /// after; they fit if these gaps have a time in common, and the same rules decide after it.
 fn together(mut turned: Vec<Turned>) -> Vec<Vec<Turned>> {
-    turned.sort_by(|a, b| order(a).cmp(&order(b)));
+    turned.sort_by_key(order);
     let mut together: Vec<Vec<Turned>> = Vec::new();
     for one in turned {
         let fits = together.iter_mut().find(|many| is_same(many, &one));
@@ -154,7 +154,7 @@ fn together(mut turned: Vec<Turned>) -> Vec<Vec<Turned>> {
             None => together.push(vec![one]),
         }
     }
-    together.sort_by(|a, b| order(&a[0]).cmp(&order(&b[0])));
+    together.sort_by_key(|many| order(&many[0]));
     together
 }
 

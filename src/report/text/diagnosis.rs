@@ -7,6 +7,7 @@ use super::purpose::listed;
 use super::{NARROWEST, TextOptions};
 use crate::audit::{Confidence, Decider, Incident};
 use crate::diagnose::{Diagnosis, Judged, Standing, State, user_rule};
+use crate::net::Outcome;
 
 /// Purposes and subnets that a line names.
 const NAMED: usize = 3;
@@ -182,22 +183,27 @@ fn what(incident: &Incident) -> String {
 
 fn since(incident: &Incident) -> Text {
     let text = Text::toned(Tone::Strong, &incident.first_denied);
+    let packets = incident
+        .after
+        .iter()
+        .all(|decider| decider.outcome.is_some());
+    let worked = if packets { "answered" } else { "allowed" };
     let mut after = match (&incident.last_allowed, incident.gap_ms) {
         (Some(last), Some(gap)) => {
             format!(
-                " (last allowed {}, {} before)",
+                " (last {worked} {}, {} before)",
                 clock(last),
                 span(gap as i64)
             )
         }
-        (Some(last), None) => format!(" (last surely allowed {})", clock(last)),
-        (None, _) => " or before: it was never seen allowed".to_owned(),
+        (Some(last), None) => format!(" (last surely {worked} {})", clock(last)),
+        (None, _) => format!(" or before: it was never seen {worked}"),
     };
     if let Some(last) = &incident.last_start {
-        after.push_str(&format!("; everywhere since {}", clock(last)));
+        after.extend(["; everywhere since ", clock(last)]);
     }
     match &incident.ended {
-        Some(ended) => after.push_str(&format!("; works again since {ended}")),
+        Some(ended) => after.extend(["; works again since ", ended]),
         None => after.push_str("; goes on"),
     }
     text.plain(&after)
@@ -234,7 +240,7 @@ fn by(incident: &Incident) -> Option<Text> {
         let mut outcomes: Vec<&str> = incident
             .after
             .iter()
-            .filter_map(|decider| decider.outcome.map(|outcome| outcome.name()))
+            .filter_map(|decider| decider.outcome.map(Outcome::name))
             .collect();
         outcomes.sort_unstable();
         outcomes.dedup();

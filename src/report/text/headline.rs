@@ -87,7 +87,9 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     {
         text = text.plain(", since ").push(Tone::Strong, &since);
         if let Some(last) = last_allowed(&worst, &since) {
-            text = text.plain(&format!(" (last allowed {last})"));
+            let packets = rules(&worst).all(|rule| rule.outcome.is_some());
+            let worked = if packets { "answered" } else { "allowed" };
+            text = text.plain(&format!(" (last {worked} {last})"));
         }
     } else if let Some(last) = worst
         .iter()
@@ -96,10 +98,7 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     {
         text = text.plain(&mixed(&worst)).plain(last);
     }
-    let rules: Vec<_> = worst
-        .iter()
-        .flat_map(|requirement| &requirement.denied.rules)
-        .collect();
+    let rules: Vec<_> = rules(&worst).collect();
     let rule = rules
         .iter()
         .copied()
@@ -116,6 +115,13 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         None => {}
     }
     text.plain(".")
+}
+
+/// Who denies them.
+fn rules<'a>(requirements: &[&'a Requirement]) -> impl Iterator<Item = &'a RuleCount> {
+    requirements
+        .iter()
+        .flat_map(|requirement| &requirement.denied.rules)
 }
 
 /// When it was last allowed before that time, the time of day only where the day is the same.
