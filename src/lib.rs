@@ -7,6 +7,7 @@ pub mod classify;
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod diagnose;
 pub mod environment;
 pub mod error;
 pub mod fault;

@@ -597,6 +597,7 @@ fn of_rules() -> Audit {
                 covered: 0,
                 possible: 0,
                 per_mille: 0,
+                subnets: Vec::new(),
             },
             coarsening: 0,
             duplicates_kept: false,
@@ -606,6 +607,7 @@ fn of_rules() -> Audit {
         findings: vec![about_rules("here")],
         matrix: Vec::new(),
         baseline: None,
+        incidents: Vec::new(),
         groups: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 20] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -43,10 +43,11 @@ const MODULES: [(&str, &[&str]); 19] = [
     ),
     ("compare", &["net", "audit"]),
     ("manifest", &[]),
+    ("diagnose", &["net", "audit"]),
     (
         "report",
         &[
-            "net", "flowlog", "capture", "policy", "audit", "compare", "manifest",
+            "net", "flowlog", "capture", "policy", "audit", "diagnose", "compare", "manifest",
         ],
     ),
     (
@@ -74,6 +75,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "audit",
             "compare",
             "manifest",
+            "diagnose",
             "report",
             "pipeline",
             "config",

@@ -14,6 +14,7 @@ mod matrix;
 pub mod model;
 mod names;
 mod observe;
+mod onset;
 mod requirements;
 #[cfg(test)]
 mod testing;
@@ -91,7 +92,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         configured: &configured,
     };
     let decided = judge.decide(&judged);
-    let read = basis::input(facts, input.file_name);
+    let read = basis::input(facts, input.environment, input.file_name);
     let findings = Findings {
         requirements: &requirements,
         matcher,
@@ -111,6 +112,7 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         basis: basis::basis(input.profile, input.environment, input.tags),
         assumptions,
         input: read,
+        incidents: onset::incidents(&requirements_of(&decided)),
         requirements: decided
             .into_iter()
             .map(|decided| decided.requirement)
@@ -120,6 +122,11 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         matrix: matrix::matrix(&facts.groups, &facts.classes, input.environment),
         groups: traffic::present(&judged, &requirements, &presenter, given.as_ref()),
     }
+}
+
+/// The requirements as they are reported.
+fn requirements_of<'a>(decided: &'a [verdict::Decided<'_>]) -> Vec<&'a Requirement> {
+    decided.iter().map(|decided| &decided.requirement).collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ pub struct Audit {
     pub input: Input,
     /// Verdict of each requirement: worst first.
     pub requirements: Vec<Requirement>,
+    /// What broke, and when: requirements that changed together are one incident. Those that go on
+    /// come first, then those that hit most requirements, then the earliest.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
     /// What someone should look at: worst first.
     pub findings: Vec<Finding>,
     /// The baseline that findings were held against; absent where none was given.
@@ -177,6 +181,31 @@ pub struct CoverageText {
     pub possible: u64,
     /// `covered` / `possible` in per mille (1000 = all).
     pub per_mille: u64,
+    /// The audited subnets, and when none of their interfaces has records.
+    #[serde(default)]
+    pub subnets: Vec<SubnetCoverage>,
+}
+
+/// When a subnet has logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubnetCoverage {
+    /// The subnet.
+    pub subnet: String,
+    /// Logged interfaces with an address in it.
+    pub interfaces: u64,
+    /// Times within the window in which none of them has a record: whole hours, the first eight.
+    pub gaps: Vec<Gap>,
+    /// How many such times there are.
+    pub gap_count: u64,
+}
+
+/// A time without records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// Its start (RFC 3339).
+    pub from: String,
+    /// Its end.
+    pub to: String,
 }
 
 /// How bad.
@@ -284,6 +313,13 @@ pub struct Requirement {
     pub packets: Vec<OutcomeCount>,
     /// What the rules do with all packets of it; absent where no rules were given.
     pub configured: Option<ConfiguredText>,
+    /// When what became of its flows changed, in order of time: at most 32, the first and the last 16.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// Whether logs say that some of it is allowed while packets show that nobody answers: what drops
+    /// it is behind the NSG.
+    #[serde(default)]
+    pub dropped_behind: bool,
 }
 
 /// What the rules do with all packets of a requirement.
@@ -324,6 +360,148 @@ pub struct RuleLocation {
     pub file: String,
     /// JSON path in the file.
     pub path: String,
+}
+
+/// How what becomes of a requirement's flows changed.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// Allowed, then denied (or no longer answered).
+    Stopped,
+    /// Denied from the first flow that was seen: it began at that time or before.
+    DeniedFromTheFirst,
+    /// Allowed and denied in turn, in an order that is not known or too often to be told one by one.
+    Flapping,
+    /// Denied, then allowed.
+    Recovered,
+}
+
+/// What shows a change.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Flow logs: what NSGs decided.
+    Logs,
+    /// Captured packets: whether anybody answered.
+    Packets,
+}
+
+/// A rule as logged, or what packets showed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Decider {
+    /// NSG or other holder of the rule: the last part of its resource ID.
+    pub nsg: String,
+    /// The holder's full ID as logged.
+    pub nsg_id: String,
+    /// Rule name as logged; empty where packets showed it.
+    pub rule: String,
+    /// Where packets showed it: what became of the connections.
+    pub outcome: Option<Outcome>,
+}
+
+/// A moment at which what becomes of a requirement's flows changed.
+///
+/// It lies between `last_before` and `first_after`, both times of flows that were seen. Only flows that
+/// begin count: a rule change does not cut those that are established.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// What changed.
+    pub kind: ChangeKind,
+    /// What shows it.
+    pub source: Source,
+    /// The last flow as it was before (RFC 3339, to the millisecond): of `stopped` the last allowed
+    /// one, of `recovered` the last denied one. Absent where none was seen.
+    pub last_before: Option<String>,
+    /// The first flow as it was after: of `stopped` the first denied one.
+    pub first_after: String,
+    /// Milliseconds between the two; absent of `flapping`, and where `last_before` is.
+    pub gap_ms: Option<u64>,
+    /// Of `flapping`: when it ended.
+    pub until: Option<String>,
+    /// Of `flapping`: how many turns there were, at least.
+    pub turns: u64,
+    /// Whether flows are denied after it.
+    pub breaks: bool,
+    /// Who decided the last flows before.
+    pub before: Vec<Decider>,
+    /// Who decided the first flows after.
+    pub after: Vec<Decider>,
+    /// Edition of the service tags before and after, where it is not the same.
+    pub editions: Option<[String; 2]>,
+    /// Conversations (who, with whom, on which port) that changed with it.
+    pub conversations: u64,
+    /// Of these: seen allowed again since.
+    pub recovered: u64,
+    /// Where all are: the first flow from which on nothing of it was denied.
+    pub ended: Option<String>,
+    /// The first few conversations, in words.
+    pub listed: Vec<String>,
+}
+
+/// How sure something is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// The evidence fits other explanations as well.
+    Low,
+    /// It fits, and something is missing.
+    Medium,
+    /// The evidence shows it.
+    High,
+}
+
+impl Confidence {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Requirements that broke together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Incident {
+    /// The last flow that was still allowed before it, in the gap that all its changes share.
+    pub last_allowed: Option<String>,
+    /// The first flow that was denied or not answered.
+    pub first_denied: String,
+    /// Milliseconds between the two.
+    pub gap_ms: Option<u64>,
+    /// When the last of its requirements broke, where a rule was rolled out step by step.
+    pub last_start: Option<String>,
+    /// When all of it was seen to work again; absent where it goes on.
+    pub ended: Option<String>,
+    /// Whether allowed and denied flows alternated.
+    pub flapping: bool,
+    /// Rows: `profile/row-id`, each once.
+    pub rows: Vec<String>,
+    /// Purposes, each once.
+    pub purposes: Vec<String>,
+    /// `outbound 5672`, each once.
+    pub traffic: Vec<String>,
+    /// Subnets, each once.
+    pub subnets: Vec<String>,
+    /// How many requirements broke.
+    pub requirements: u64,
+    /// Whether all of them are advice.
+    pub advice: bool,
+    /// Who decided before.
+    pub before: Vec<Decider>,
+    /// Who denies.
+    pub after: Vec<Decider>,
+    /// How sure the moment and the culprit are.
+    pub confidence: Confidence,
+    /// Why so sure: a sentence.
+    pub basis: String,
 }
 
 /// How many captured connections had an outcome.

@@ -7,7 +7,7 @@ use crate::classify::{Class, ClassId, Classes, Membership, Scope};
 use crate::environment::{Environment, Subnet};
 use crate::flowlog::LogKind;
 use crate::net::{Decision, Direction, Outcome, PortSet, PrefixSet, Protocol};
-use crate::tally::{Facts, Group, Port, RuleName, Sample, Timeline, Totals};
+use crate::tally::{Facts, Group, NO_SPAN, Port, RuleName, Sample, Timeline, Totals};
 
 pub(crate) const APIM: ClassId = ClassId(0);
 pub(crate) const COMPUTE: ClassId = ClassId(1);
@@ -231,6 +231,12 @@ pub(crate) fn group(source: ClassId, destination: ClassId, port: u16) -> GroupBu
     builder.at(&[0])
 }
 
+impl From<Group> for GroupBuilder {
+    fn from(group: Group) -> Self {
+        Self(group)
+    }
+}
+
 impl GroupBuilder {
     pub(crate) fn inbound(mut self) -> Self {
         self.0.direction = Direction::Inbound;
@@ -275,19 +281,24 @@ impl GroupBuilder {
     /// One flow in each of these minutes (sorted).
     pub(crate) fn at(mut self, minutes: &[i64]) -> Self {
         let (first, last) = (minutes[0], minutes[minutes.len() - 1]);
-        let mut counts = vec![0; (last - first + 1) as usize];
+        let buckets = (last - first + 1) as usize;
+        let (mut counts, mut spans) = (vec![0; buckets], vec![NO_SPAN; buckets]);
         for minute in minutes {
-            counts[(minute - first) as usize] += 1;
+            let (at, time) = ((minute - first) as usize, START + minute * MINUTE);
+            counts[at] += 1;
+            spans[at] = (time, time);
         }
         let totals = &mut self.0.totals;
         totals.tuples = minutes.len() as u64;
         totals.flows = totals.tuples;
         totals.first = START + first * MINUTE;
         totals.last = START + last * MINUTE;
+        totals.first_begin = Some(totals.first);
         totals.last_begin = Some(totals.last);
         self.0.timeline = Timeline {
             start: START / MINUTE + first,
             counts,
+            spans,
         };
         self.0.samples = minutes
             .iter()

@@ -11,9 +11,10 @@ use super::configured::Configured;
 use super::joined::{is_dropped_behind, is_same_conversation};
 use super::joint;
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
-use super::model::{Observed, OutcomeCount, Requirement, Verdict};
+use super::model::{Change, Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
 use super::observe::{Presenter, count};
+use super::onset;
 use super::requirements::{Bound, Requirements, Standing, to_settle};
 use super::traffic::Judged;
 
@@ -185,10 +186,16 @@ impl<'a> Judge<'a> {
         }
         let packets = Presenter::outcomes(&evidence.all());
         let reason = reason.join(" ");
-        let requirement = Requirement {
-            configured: configured.map(Configured::text),
-            ..self.requirement(bound, verdict, reason, [allowed, denied], packets)
+        let changes = if verdict == Verdict::NotApplicable {
+            Vec::new()
+        } else {
+            let seen = [&evidence.allowed[..], &evidence.denied].concat();
+            onset::changes(&seen, self.presenter)
         };
+        let seen = [allowed, denied];
+        let mut requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
+        requirement.dropped_behind = !evidence.behind.is_empty();
+        requirement.configured = configured.map(Configured::text);
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
@@ -212,6 +219,7 @@ impl<'a> Judge<'a> {
         reason: String,
         [allowed, denied]: [Observed; 2],
         packets: Vec<OutcomeCount>,
+        changes: Vec<Change>,
     ) -> Requirement {
         let row = bound.row;
         Requirement {
@@ -235,6 +243,8 @@ impl<'a> Judge<'a> {
             denied,
             packets,
             configured: None,
+            changes,
+            dropped_behind: false,
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Verb {
     /// Audit flow logs and captures against a profile.
     Audit(Box<AuditArgs>),
+    /// Say what is broken, since when, by which change, how sure, and what to do: the audit as a story.
+    Diagnose(Box<AuditArgs>),
     /// Print the flow records of logs or the connections of captures, to be piped on.
     Flows(Box<FlowsArgs>),
     /// Write an nsgaudit.toml of what logs, captures and --vnet show, to be corrected.

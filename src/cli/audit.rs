@@ -16,6 +16,38 @@ pub(super) const DEFAULT_PROFILE: &str = "ise";
 
 pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     reports::check(args)?;
+    let kept = &args.baseline;
+    manifest::check_target(kept.manifest.as_deref(), args.output.as_deref())?;
+    let accepted = baseline::read(kept)?;
+    let Judged {
+        mut audit,
+        unreadable,
+        recorder,
+    } = judged(args)?;
+    accepted.apply(&mut audit);
+    accepted.draft(&audit, kept.write_baseline.as_deref())?;
+    let written = reports::write(&audit, args, recorder.as_ref());
+    if let (Some(recorder), Some(target)) = (recorder, &kept.manifest) {
+        for file in recorder.finish(target, &audit, args.service_tags.is_empty())? {
+            tell("no hash", &file);
+        }
+    }
+    let status = status(&audit, args, unreadable);
+    Ok(if written { status } else { Status::Incomplete })
+}
+
+/// An audit, before it is reported.
+pub(super) struct Judged {
+    /// The audit.
+    pub(super) audit: Audit,
+    /// Whether some input could not be read.
+    pub(super) unreadable: bool,
+    /// The hashes of what was read, where a manifest is wanted.
+    recorder: Option<Recorder>,
+}
+
+/// Reads and judges.
+pub(super) fn judged(args: &AuditArgs) -> Result<Judged> {
     if !(0.0..=100.0).contains(&args.min_coverage) {
         let message = format!(
             "--min-coverage: expected 0 to 100 percent, found {}",
@@ -30,9 +62,6 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         );
         return Err(Error::Usage { message });
     }
-    let kept = &args.baseline;
-    manifest::check_target(kept.manifest.as_deref(), args.output.as_deref())?;
-    let accepted = baseline::read(kept)?;
     let mut stated = setup::environment(&args.environment)?;
     let azure = given::read(args.azure.as_deref(), &mut stated)?;
     let profile = args
@@ -44,7 +73,8 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
     let catalogue = setup::catalogue(&[&profile])?;
     let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
     let logs = setup::logs(&args.logs, &stated.environment)?;
-    let recorder = kept
+    let recorder = args
+        .baseline
         .manifest
         .as_ref()
         .map(|_| Recorder::begin(&logs.plan, &other_inputs(args, &profile)));
@@ -68,7 +98,7 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         let skipped = logs.plan.skipped_by_path();
         assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
     }
-    let mut audit = audit(&AuditInput {
+    let audit = audit(&AuditInput {
         facts: &read.facts,
         environment: &read.environment,
         profile: basis.profile,
@@ -84,18 +114,11 @@ pub(super) fn run(args: &AuditArgs) -> Result<Status> {
         .faults
         .kinds()
         .any(|(kind, _)| kind.is_unreadable_input());
-    // The audit has all of it that is reported.
-    drop(read.facts);
-    accepted.apply(&mut audit);
-    accepted.draft(&audit, kept.write_baseline.as_deref())?;
-    let written = reports::write(&audit, args, recorder.as_ref());
-    if let (Some(recorder), Some(target)) = (recorder, &kept.manifest) {
-        for file in recorder.finish(target, &audit, args.service_tags.is_empty())? {
-            tell("no hash", &file);
-        }
-    }
-    let status = status(&audit, args, unreadable);
-    Ok(if written { status } else { Status::Incomplete })
+    Ok(Judged {
+        audit,
+        unreadable,
+        recorder,
+    })
 }
 
 /// What a run reads besides its logs, for the manifest.
@@ -140,7 +163,7 @@ fn tags_file(path: &Path) -> PathBuf {
 }
 
 /// How the run ended. What could not be read comes first: it must never look like an answer.
-fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
+pub(super) fn status(audit: &Audit, args: &AuditArgs, unreadable: bool) -> Status {
     if audit.input.flow_files == 0 && audit.input.faults.is_empty() {
         tell(
             "error",

@@ -7,6 +7,7 @@ mod baseline;
 pub mod collect;
 mod connections;
 pub mod contract;
+mod diagnose;
 mod diff;
 mod evidence;
 mod fill;
@@ -85,6 +86,7 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<Status> {
     match verb {
         Verb::Audit(args) => audit::run(&args),
+        Verb::Diagnose(args) => diagnose::run(&args),
         Verb::Flows(args) => flows::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Test(args) => rules::test(&args),

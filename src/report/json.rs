@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::escape;
 use crate::audit::{Audit, SCHEMA_VERSION};
+use crate::diagnose::{self, Diagnosis};
 
 /// Writes the audit as JSON: indented, in the order of the model's fields, with a final line break.
 ///
@@ -15,6 +16,13 @@ use crate::audit::{Audit, SCHEMA_VERSION};
 pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let mut escaped = Escaped { out };
     serde_json::to_writer_pretty(&mut escaped, audit)?;
+    escaped.out.write_all(b"\n")
+}
+
+/// Writes a diagnosis as JSON, in the same manner.
+pub fn write_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let mut escaped = Escaped { out };
+    serde_json::to_writer_pretty(&mut escaped, diagnosis)?;
     escaped.out.write_all(b"\n")
 }
 
@@ -70,6 +78,17 @@ pub fn schema() -> String {
 /// A document as indented JSON with a final line break, as harmless as [`write()`]'s.
 pub(super) fn document(value: &impl serde::Serialize) -> String {
     pretty(value)
+}
+
+/// The JSON schema of what [`write_diagnosis`] writes.
+pub fn diagnosis_schema() -> String {
+    let mut schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Diagnosis>();
+    schema.insert("$id".to_owned(), json!(diagnose::SCHEMA_VERSION));
+    schema.insert("title".to_owned(), json!("nsgaudit diagnosis"));
+    pretty(&schema)
 }
 
 pub(super) fn pretty(value: &impl serde::Serialize) -> String {
@@ -149,5 +168,23 @@ mod tests {
     #[test]
     fn the_committed_schema_is_the_one_we_write() {
         sample::assert_committed("docs/audit.schema.json", "UPDATE_DOCS", &schema());
+        let diagnosis = diagnosis_schema();
+        sample::assert_committed("docs/diagnosis.schema.json", "UPDATE_DOCS", &diagnosis);
+    }
+
+    #[test]
+    fn a_diagnosis_keeps_to_its_schema() {
+        let schema: Value = serde_json::from_str(&diagnosis_schema()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for audit in [sample::incident(), sample::empty(), sample::hostile()] {
+            let mut text = Vec::new();
+            write_diagnosis(&diagnose::diagnose(&audit), &mut text).unwrap();
+            let report = serde_json::from_slice(&text).unwrap();
+            let errors: Vec<_> = validator
+                .iter_errors(&report)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(errors.is_empty(), "{errors:?}");
+        }
     }
 }

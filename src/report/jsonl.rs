@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json::Escaped;
-use crate::audit::{Audit, BaselineText, Basis, Input};
+use crate::audit::{Audit, BaselineText, Basis, Incident, Input};
 
 /// The first line.
 #[derive(Serialize)]
@@ -20,6 +20,7 @@ struct Head<'a> {
     assumptions: &'a [String],
     input: &'a Input,
     baseline: Option<&'a BaselineText>,
+    incidents: &'a [Incident],
 }
 
 /// A line: what it is, and the item's own fields beside it.
@@ -39,6 +40,7 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
         assumptions: &audit.assumptions,
         input: &audit.input,
         baseline: audit.baseline.as_ref(),
+        incidents: &audit.incidents,
     };
     line(out, "audit", &head)?;
     lines(out, "requirement", &audit.requirements)?;

@@ -175,6 +175,8 @@ fn requirement(row: Row, subnet: &str, verdict: Verdict) -> Requirement {
         denied: Observed::default(),
         packets: Vec::new(),
         configured: None,
+        changes: Vec::new(),
+        dropped_behind: false,
     }
 }
 
@@ -438,6 +440,7 @@ fn input() -> Input {
             covered: 53,
             possible: 56,
             per_mille: 946,
+            subnets: Vec::new(),
         },
         coarsening: 0,
         duplicates_kept: false,
@@ -457,6 +460,7 @@ pub(crate) fn incident() -> Audit {
         ]),
         input: input(),
         requirements: requirements(),
+        incidents: Vec::new(),
         findings: findings(),
         baseline: None,
         matrix: vec![

@@ -3,6 +3,7 @@
 mod accepted;
 mod account;
 mod citation;
+pub mod diagnosis;
 mod difference;
 mod findings;
 mod headline;

@@ -42,6 +42,8 @@ pub struct Totals {
     pub first: i64,
     /// Time of the last tuple, ms.
     pub last: i64,
+    /// Time of the first tuple that begins a flow, ms; `None` where none does.
+    pub first_begin: Option<i64>,
     /// Time of the last tuple that begins a flow, ms; `None` where none does.
     pub last_begin: Option<i64>,
 }
@@ -53,7 +55,13 @@ pub struct Timeline {
     pub start: i64,
     /// Flows begun, a count a bucket; no leading zeros.
     pub counts: Vec<u64>,
+    /// When the first and the last flow of each bucket began, ms; [`NO_SPAN`] where none did. The
+    /// last of a bucket may lie beyond it, where a record stands for flows over some time.
+    pub spans: Vec<(i64, i64)>,
 }
+
+/// The span of a bucket in which no flow began.
+pub const NO_SPAN: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// One tuple kept as evidence. Ordered by time first: the samples of a group are its first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

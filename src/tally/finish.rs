@@ -243,7 +243,8 @@ fn settled(key: &Key, source: ClassId, destination: ClassId, rule: usize) -> Set
 
 fn group(key: Settled, cell: Cell) -> Group {
     let (source, destination, protocol, port, rule, flags, outcome) = key;
-    let (start, counts) = cell.timeline();
+    let start = cell.timeline().next().map_or(0, |(bucket, _)| bucket);
+    let (counts, spans) = cell.timeline().map(|(_, begun)| begun).unzip();
     Group {
         source,
         destination,
@@ -261,7 +262,8 @@ fn group(key: Settled, cell: Cell) -> Group {
         totals: cell.totals,
         timeline: Timeline {
             start,
-            counts: counts.to_vec(),
+            counts,
+            spans,
         },
         samples: cell.samples,
     }

@@ -127,24 +127,26 @@ struct Entry {
     /// The parts of an [`At`], which itself would take its padding along.
     places: u64,
     what: u64,
-    kind: u16,
-    /// Until when a tuple may be one of the group's first five, in steps of the bucket's 32,768th
-    /// part: the greatest time among the first five of this entry, or, with [`KNOWN`] set, of all
-    /// that the run has counted of the group so far.
-    sample_until: u16,
     /// Times within the bucket, ms.
     first: u32,
     last: u32,
+    /// `u32::MAX` where no flow began.
+    first_begin: u32,
     /// Plus one; 0 where no flow began.
     last_begin: u32,
     flows: u32,
     /// 0 for a free place.
     tuples: u32,
     packets: [u32; 2],
+    /// Forward and back, 48 bits each, so that the entry stays a cache line. Above those of the first
+    /// stands the kind of the [`At`], above those of the second the entry's [`sample_until`](Self::sample_until).
     bytes: [u64; 2],
 }
 
-/// Bit of [`Entry::sample_until`]: it is known from the run's groups.
+/// The bits of [`Entry::bytes`] that count.
+const BYTES: u64 = (1 << 48) - 1;
+
+/// Bit of [`Entry::sample_until()`]: it is known from the run's groups.
 const KNOWN: u16 = 1 << 15;
 /// Places of the table of groups whose first five tuples are known.
 const SATED: usize = 1 << 12;
@@ -261,9 +263,9 @@ impl Local {
         let mut entry = Entry {
             places: spot.at.places,
             what: spot.at.what,
-            kind: spot.at.kind,
             first: u32::MAX,
-            sample_until,
+            first_begin: u32::MAX,
+            bytes: [u64::from(spot.at.kind) << 48, u64::from(sample_until) << 48],
             ..Entry::default()
         };
         let wanted = entry.add_any(spot, batch, tuple)?;
@@ -314,13 +316,14 @@ impl Local {
                 bytes: amounts.bytes,
                 first: tuple.time,
                 last,
+                first_begin: (amounts.flows > 0).then_some(tuple.time),
                 last_begin: (amounts.flows > 0).then_some(last),
             },
         });
     }
 }
 
-/// [`Entry::sample_until`] where the run's last sample of the group is `after` ms after the bucket's
+/// [`Entry::sample_until()`] where the run's last sample of the group is `after` ms after the bucket's
 /// start (before it, where negative).
 fn known_until(after: i64, shift: u8) -> u16 {
     // A bucket of 2^shift minutes has 2^shift * 60,000 < 2^(shift + 16) ms.
@@ -350,8 +353,16 @@ impl Entry {
         At {
             places: self.places,
             what: self.what,
-            kind: self.kind,
+            kind: (self.bytes[0] >> 48) as u16,
         }
+    }
+
+    /// Until when a tuple may be one of the group's first five, in steps of the bucket's 32,768th
+    /// part: the greatest time among the first five of this entry, or, with [`KNOWN`] set, of all
+    /// that the run has counted of the group so far.
+    #[inline]
+    fn sample_until(&self) -> u16 {
+        (self.bytes[1] >> 48) as u16
     }
 
     /// Adds a tuple; `None` where a counter would run over.
@@ -362,9 +373,10 @@ impl Entry {
         }
         let begins = matches!(tuple.bits.state(), FlowState::Begin | FlowState::None);
         let packets = [0, 1].map(|way| self.packets[way] as u64 + tuple.packets[way] as u64);
-        // Below 2^63 before, so that 32 bits more cannot run over.
+        // 32 bits more can only carry into what stands above.
         let bytes = [0, 1].map(|way| self.bytes[way].wrapping_add(tuple.bytes[way] as u64));
-        let over = (packets[0] | packets[1]) >> 32 | (bytes[0] | bytes[1]) >> 63;
+        let carried = (bytes[0] ^ self.bytes[0]) | (bytes[1] ^ self.bytes[1]);
+        let over = (packets[0] | packets[1]) >> 32 | carried >> 48;
         if over != 0 || self.tuples == u32::MAX {
             return None;
         }
@@ -384,8 +396,8 @@ impl Entry {
             self.packets[1].checked_add(packet(1)?)?,
         ];
         let byte = |way: usize| {
-            let sum = self.bytes[way].checked_add(amounts.bytes[way])?;
-            (sum >> 63 == 0).then_some(sum)
+            let sum = (self.bytes[way] & BYTES).checked_add(amounts.bytes[way])?;
+            (sum <= BYTES).then_some(self.bytes[way] & !BYTES | sum)
         };
         let bytes = [byte(0)?, byte(1)?];
         self.flows = self.flows.checked_add(amounts.flows)?;
@@ -402,12 +414,15 @@ impl Entry {
         self.last = self.last.max(last);
         let begin = if begins { last + 1 } else { 0 };
         self.last_begin = self.last_begin.max(begin);
+        let begin = if begins { spot.within } else { u32::MAX };
+        self.first_begin = self.first_begin.min(begin);
         let step = (spot.within >> (spot.shift + 1)) as u16;
-        if self.tuples <= super::totals::SAMPLES as u32 && self.sample_until & KNOWN == 0 {
-            self.sample_until = self.sample_until.max(step + 1);
+        let until = self.sample_until();
+        if self.tuples <= super::totals::SAMPLES as u32 && until & KNOWN == 0 {
+            self.bytes[1] = self.bytes[1] & BYTES | u64::from(until.max(step + 1)) << 48;
             return true;
         }
-        step < self.sample_until & !KNOWN
+        step < until & !KNOWN
     }
 
     fn addition(&self, shift: u8) -> Addition {
@@ -417,9 +432,10 @@ impl Entry {
             tuples: self.tuples as u64,
             flows: self.flows as u64,
             packets: self.packets.map(u64::from),
-            bytes: self.bytes,
+            bytes: self.bytes.map(|bytes| bytes & BYTES),
             first: start + self.first as i64,
             last: start + self.last as i64,
+            first_begin: (self.last_begin > 0).then(|| start + self.first_begin as i64),
             last_begin: (self.last_begin > 0).then(|| start + self.last_begin as i64 - 1),
         };
         Addition {

@@ -17,8 +17,8 @@ mod worker;
 
 pub(crate) use coverage::MOST_NAMES;
 pub use facts::{
-    CaptureTotals, Coverage, Facts, Group, Hours, Interface, Port, ReadTotals, RuleName, Sample,
-    Target, Timeline, Totals,
+    CaptureTotals, Coverage, Facts, Group, Hours, Interface, NO_SPAN, Port, ReadTotals, RuleName,
+    Sample, Target, Timeline, Totals,
 };
 pub use key::{MOST_EDITIONS, NamedPorts};
 pub use narrow::Narrow;

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::facts::{Sample, Totals};
+use super::facts::{NO_SPAN, Sample, Totals};
 use super::key::{Key, LEVELS, NamedPorts};
 
 /// Buckets of a timeline.
@@ -21,6 +21,65 @@ pub(crate) struct Addition {
     pub(crate) totals: Totals,
 }
 
+/// Flows that began in one bucket of time. 16 bytes: there may be 64 of them a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bucket {
+    flows: u64,
+    /// When the first and the last of them began, from the bucket's start, in [`steps`]. Kept beside the
+    /// count, so that the moment of a change can be told exactly, however wide buckets are.
+    first: u32,
+    last: u32,
+}
+
+/// Flows that began in a bucket, and when the first and the last did, ms.
+pub(crate) type Begun = (u64, (i64, i64));
+
+/// The steps in which a bucket tells times: two to the power of this, in ms. Single milliseconds up to
+/// buckets of 22 days, which means four years of logs.
+fn steps(shift: u8) -> u8 {
+    shift.saturating_sub(15)
+}
+
+/// Start of a bucket, ms.
+fn start_of(bucket: i64, shift: u8) -> i64 {
+    (bucket << shift).saturating_mul(60_000)
+}
+
+impl Bucket {
+    const EMPTY: Self = Self {
+        flows: 0,
+        first: u32::MAX,
+        last: 0,
+    };
+
+    fn new((flows, (first, last)): Begun, bucket: i64, shift: u8) -> Self {
+        let from_start = |time: i64| {
+            let after = time.saturating_sub(start_of(bucket, shift)).max(0) >> steps(shift);
+            u32::try_from(after).unwrap_or(u32::MAX)
+        };
+        Self {
+            flows,
+            first: from_start(first),
+            last: from_start(last),
+        }
+    }
+
+    fn begun(self, bucket: i64, shift: u8) -> Begun {
+        if self.flows == 0 {
+            return (0, NO_SPAN);
+        }
+        let start = start_of(bucket, shift);
+        let time = |after: u32| start.saturating_add(i64::from(after) << steps(shift));
+        (self.flows, (time(self.first), time(self.last)))
+    }
+
+    fn add(&mut self, other: Self) {
+        self.flows = self.flows.saturating_add(other.flows);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+}
+
 /// One group's counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
@@ -28,7 +87,7 @@ pub(crate) struct Cell {
     /// First bucket at `shift`.
     start: i64,
     shift: u8,
-    counts: Vec<u64>,
+    buckets: Vec<Bucket>,
     pub(crate) samples: Vec<Sample>,
 }
 
@@ -85,7 +144,10 @@ impl Groups {
         let key = addition.key.coarsened(self.level, &self.ports);
         let cell = self.cells.entry(key).or_default();
         let bucket = addition.bucket >> (shift - addition.shift.min(shift));
-        cell.add_bucket(bucket, shift, addition.totals.flows);
+        let totals = &addition.totals;
+        if let Some(span) = totals.first_begin.zip(totals.last_begin) {
+            cell.add_bucket(bucket, shift, (totals.flows, span));
+        }
         add_totals(&mut cell.totals, &addition.totals);
         let last_sample = cell.samples.get(SAMPLES - 1).map(|sample| sample.time);
         self.fit();
@@ -159,24 +221,26 @@ impl Groups {
 }
 
 impl Cell {
-    fn add_bucket(&mut self, bucket: i64, shift: u8, count: u64) {
+    fn add_bucket(&mut self, bucket: i64, shift: u8, begun: Begun) {
         self.coarsen_timeline(shift);
-        if count == 0 {
+        if begun.0 == 0 {
             return;
         }
-        if self.counts.is_empty() {
+        let added = Bucket::new(begun, bucket, self.shift);
+        if self.buckets.is_empty() {
             self.start = bucket;
         }
         if bucket < self.start {
             let missing = (self.start - bucket) as usize;
-            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
+            self.buckets
+                .splice(0..0, std::iter::repeat_n(Bucket::EMPTY, missing));
             self.start = bucket;
         }
         let at = (bucket - self.start) as usize;
-        if at >= self.counts.len() {
-            self.counts.resize(at + 1, 0);
+        if at >= self.buckets.len() {
+            self.buckets.resize(at + 1, Bucket::EMPTY);
         }
-        self.counts[at] += count;
+        self.buckets[at].add(added);
     }
 
     /// Makes buckets as wide as `shift` says, if they are narrower.
@@ -186,23 +250,28 @@ impl Cell {
         }
         let by = shift - self.shift;
         let start = self.start >> by;
-        let mut counts: Vec<u64> = Vec::new();
-        for (number, &count) in self.counts.iter().enumerate() {
-            let at = (((self.start + number as i64) >> by) - start) as usize;
-            if at >= counts.len() {
-                counts.resize(at + 1, 0);
+        let mut buckets: Vec<Bucket> = Vec::new();
+        for (number, &bucket) in self.buckets.iter().enumerate() {
+            let number = self.start + number as i64;
+            let wider = number >> by;
+            let at = (wider - start) as usize;
+            if at >= buckets.len() {
+                buckets.resize(at + 1, Bucket::EMPTY);
             }
-            counts[at] += count;
+            if bucket.flows > 0 {
+                let begun = bucket.begun(number, self.shift);
+                buckets[at].add(Bucket::new(begun, wider, shift));
+            }
         }
-        (self.start, self.shift, self.counts) = (start, shift, counts);
+        (self.start, self.shift, self.buckets) = (start, shift, buckets);
     }
 
     pub(crate) fn merge(&mut self, mut other: Self) {
         let shift = self.shift.max(other.shift);
         self.coarsen_timeline(shift);
         other.coarsen_timeline(shift);
-        for (number, &count) in other.counts.iter().enumerate() {
-            self.add_bucket(other.start + number as i64, shift, count);
+        for (bucket, begun) in other.timeline() {
+            self.add_bucket(bucket, shift, begun);
         }
         add_totals(&mut self.totals, &other.totals);
         for sample in other.samples {
@@ -210,9 +279,10 @@ impl Cell {
         }
     }
 
-    /// First bucket and counts.
-    pub(crate) fn timeline(&self) -> (i64, &[u64]) {
-        (self.start, &self.counts)
+    /// The buckets, and what began in them.
+    pub(crate) fn timeline(&self) -> impl Iterator<Item = (i64, Begun)> {
+        let buckets = (self.start..).zip(&self.buckets);
+        buckets.map(|(number, bucket)| (number, bucket.begun(number, self.shift)))
     }
 }
 
@@ -232,6 +302,10 @@ fn add_totals(ours: &mut Totals, theirs: &Totals) {
     }
     ours.first = ours.first.min(theirs.first);
     ours.last = ours.last.max(theirs.last);
+    ours.first_begin = match (ours.first_begin, theirs.first_begin) {
+        (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+        (ours, theirs) => ours.or(theirs),
+    };
     ours.last_begin = ours.last_begin.max(theirs.last_begin);
 }
 
@@ -290,6 +364,7 @@ mod tests {
                     bytes: [3, 4],
                     first: time,
                     last: time,
+                    first_begin: (flows > 0).then_some(time),
                     last_begin: (flows > 0).then_some(time),
                 };
                 let address = std::net::IpAddr::from([10, 0, 0, class as u8]);
@@ -350,8 +425,14 @@ mod tests {
             prop_assert_eq!(sum(|totals| totals.tuples), parts.len() as u64);
             let flows: u64 = parts.iter().map(|(addition, _)| addition.totals.flows).sum();
             prop_assert_eq!(sum(|totals| totals.flows), flows);
-            let timeline: u64 = cells.iter().flat_map(|(_, cell)| cell.timeline().1).sum();
+            let buckets = || cells.iter().flat_map(|(_, cell)| cell.timeline());
+            let timeline: u64 = buckets().map(|(_, (flows, _))| flows).sum();
             prop_assert_eq!(timeline, flows);
+            let begun = parts.iter().filter_map(|(addition, _)| addition.totals.first_begin);
+            let first = buckets().map(|(_, (_, span))| span.0).filter(|&time| time < i64::MAX).min();
+            prop_assert_eq!(first, begun.clone().min());
+            let last = buckets().map(|(_, (_, span))| span.1).filter(|&time| time > i64::MIN).max();
+            prop_assert_eq!(last, begun.max());
         }
     }
 }

@@ -60,7 +60,7 @@ pub struct TallyLimits {
 }
 
 impl Default for TallyLimits {
-    /// 32,768 groups (some 20 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
+    /// 32,768 groups (some 40 MB at worst); 1,835,008 records (a table of 2^21 places, 19 MB).
     fn default() -> Self {
         Self {
             groups: 32_768,

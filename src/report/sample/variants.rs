@@ -24,6 +24,7 @@ pub(crate) fn empty() -> Audit {
                 covered: 0,
                 possible: 0,
                 per_mille: 0,
+                subnets: Vec::new(),
             },
             coarsening: 0,
             duplicates_kept: false,
@@ -33,6 +34,7 @@ pub(crate) fn empty() -> Audit {
             .iter()
             .flat_map(|row| SUBNETS.map(|subnet| requirement(*row, subnet, Verdict::Unproven)))
             .collect(),
+        incidents: Vec::new(),
         findings: Vec::new(),
         baseline: None,
         matrix: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::page::{Page, Text, Tone};
-use crate::audit::{Audit, Finding, Requirement, RuleCount, Severity, Verdict};
+use crate::audit::{Audit, ChangeKind, Finding, Requirement, RuleCount, Severity, Verdict};
 use crate::net::{Decision, Outcome};
 use crate::report::number::{between, counted, grouped, percent};
 use crate::report::purpose::{self, Purpose, is_before};
@@ -118,6 +118,11 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         .reduce(|a, b| if is_before(&b, &a) { b } else { a })
     {
         text = text.plain(", since ").push(Tone::Strong, &since);
+        if let Some(last) = last_allowed(&worst, &since) {
+            let packets = rules(&worst).all(|rule| rule.outcome.is_some());
+            let worked = if packets { "answered" } else { "allowed" };
+            text = text.plain(&format!(" (last {worked} {last})"));
+        }
     } else if let Some(last) = worst
         .iter()
         .filter_map(|requirement| requirement.denied.last.as_deref())
@@ -125,10 +130,7 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
     {
         text = text.plain(&mixed(&worst)).plain(last);
     }
-    let rules: Vec<_> = worst
-        .iter()
-        .flat_map(|requirement| &requirement.denied.rules)
-        .collect();
+    let rules: Vec<_> = rules(&worst).collect();
     let rule = rules
         .iter()
         .copied()
@@ -145,6 +147,28 @@ fn sentence(purpose: &Purpose<'_>) -> Text {
         None => {}
     }
     text.plain(".")
+}
+
+/// Who denies them.
+fn rules<'a>(requirements: &[&'a Requirement]) -> impl Iterator<Item = &'a RuleCount> {
+    requirements
+        .iter()
+        .flat_map(|requirement| &requirement.denied.rules)
+}
+
+/// When it was last allowed before that time, the time of day only where the day is the same.
+fn last_allowed<'a>(requirements: &[&'a Requirement], since: &str) -> Option<&'a str> {
+    let changes = requirements.iter().flat_map(|of| &of.changes);
+    let stopped = changes.filter(|change| change.kind == ChangeKind::Stopped);
+    let last = stopped
+        .filter_map(|change| change.last_before.as_deref())
+        .filter(|last| !is_before(since, last))
+        .reduce(|a, b| if is_before(a, b) { b } else { a })?;
+    let day = since.split('T').next().unwrap_or_default();
+    match last.split_once('T') {
+        Some((of, clock)) if of == day => Some(clock),
+        _ => Some(last),
+    }
 }
 
 /// ` and 3 more NSGs`: those that deny as well as the one that is named.

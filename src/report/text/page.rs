@@ -137,6 +137,16 @@ fn break_point(cells: &[(char, Tone)], end: usize) -> usize {
         .max(1)
 }
 
+/// The words of a command, as a shell tells them apart: single quotes hold spaces.
+fn shell_words(command: &str) -> Vec<&str> {
+    let mut quoted = false;
+    let words = command.split(|c: char| {
+        quoted ^= c == '\'';
+        c == ' ' && !quoted
+    });
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 /// Columns of one character. An emoji selector widens what stands before it.
 fn width(c: char) -> usize {
     if c == '\u{fe0f}' {
@@ -208,6 +218,28 @@ impl Page {
             .push(Tone::Quiet, label)
             .padded(ENTRY);
         self.hanging(&lead, text, ENTRY);
+    }
+
+    /// A command to copy, broken between its words where a shell lets one: quoted words stay whole,
+    /// even where they are wider than the page.
+    pub(super) fn command(&mut self, command: &str) {
+        let (first, rest) = ("    ", "      ");
+        let mut line = first.to_owned();
+        let mut fresh = true;
+        for word in shell_words(command) {
+            // Two columns for the backslash.
+            if !fresh && line.chars().count() + word.chars().count() + 3 > self.width {
+                self.lines.push(Text::new().plain(&line).plain(" \\"));
+                rest.clone_into(&mut line);
+                fresh = true;
+            }
+            if !fresh {
+                line.push(' ');
+            }
+            line.push_str(word);
+            fresh = false;
+        }
+        self.lines.push(Text::new().plain(&line));
     }
 
     /// The page; `colour` adds escape codes and nothing else.
