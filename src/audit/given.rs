@@ -8,14 +8,15 @@ use std::net::IpAddr;
 
 use crate::classify::{ClassId, Classes, Scope};
 use crate::environment::Environment;
+use crate::net::rule_name::bare;
 use crate::net::{Direction, PrefixSet, ProtocolSet};
 use crate::policy::ask::{Asker, Known};
 use crate::policy::decider::{Decider, Ruling};
 use crate::policy::network::{Network, Place};
-use crate::policy::rule::{Answer, Level};
+use crate::policy::rule::Level;
 use crate::tally::{Facts, Group, Port, RuleName};
 
-use super::model::{GivenAnswer, GivenRuling, RuleLocation};
+use super::model::{GivenRuling, RuleLocation};
 
 /// The levels on the way of some addresses.
 struct Way {
@@ -25,13 +26,14 @@ struct Way {
 }
 
 /// The rules of a network, by the addresses that they stand before.
-pub(crate) struct Ways<'a> {
+pub struct Ways<'a> {
     pub(crate) network: &'a Network<'a>,
     ways: Vec<Way>,
 }
 
 impl<'a> Ways<'a> {
-    pub(crate) fn new(network: &'a Network<'a>, environment: &Environment) -> Self {
+    /// The levels before every subnet of the environment.
+    pub fn new(network: &'a Network<'a>, environment: &Environment) -> Self {
         let mut ways = Vec::new();
         for direction in [Direction::Inbound, Direction::Outbound] {
             for subnet in &environment.subnets {
@@ -47,25 +49,24 @@ impl<'a> Ways<'a> {
         Self { network, ways }
     }
 
+    /// Every set of addresses that the rules tell apart.
+    pub fn cuts(&self) -> Vec<PrefixSet> {
+        let mut cuts = BTreeSet::new();
+        for way in &self.ways {
+            cuts.insert(way.addresses.clone());
+            for rule in way.levels.iter().flat_map(|level| &level.rules) {
+                cuts.insert(rule.source.known.clone());
+                cuts.insert(rule.destination.known.clone());
+            }
+        }
+        cuts.into_iter().collect()
+    }
+
     fn of(&self, local: IpAddr, direction: Direction) -> Option<usize> {
         self.ways
             .iter()
             .position(|way| way.direction == direction && way.addresses.contains(local))
     }
-}
-
-/// Every set of addresses that the rules of a network tell apart.
-pub fn cuts(network: &Network<'_>, environment: &Environment) -> Vec<PrefixSet> {
-    let ways = Ways::new(network, environment);
-    let mut cuts = BTreeSet::new();
-    for way in &ways.ways {
-        cuts.insert(way.addresses.clone());
-        for rule in way.levels.iter().flat_map(|level| &level.rules) {
-            cuts.insert(rule.source.known.clone());
-            cuts.insert(rule.destination.known.clone());
-        }
-    }
-    cuts.into_iter().collect()
 }
 
 /// What the rules do with the packets of one group.
@@ -129,11 +130,7 @@ impl<'a> Given<'a> {
     /// As the report prints it.
     pub(crate) fn text(&self, ruled: &Ruled) -> GivenRuling {
         GivenRuling {
-            answer: match ruled.ruling.answer {
-                Answer::Allow => GivenAnswer::Allow,
-                Answer::Deny => GivenAnswer::Deny,
-                Answer::Undetermined => GivenAnswer::Undetermined,
-            },
+            answer: ruled.ruling.answer,
             by: self.words(ruled),
         }
     }
@@ -175,27 +172,9 @@ pub(crate) fn locations<'l>(
 /// network flow logs may name the holder by a GUID, which no document of rules states: then the
 /// name of the rule alone tells.
 pub(crate) fn is_logged(level: &Level, rule: usize, logged: &RuleName) -> bool {
-    let holder = super::names::holder(logged);
-    let by_path = logged.acl.contains('/');
-    let same_holder = !by_path
-        || level.id.eq_ignore_ascii_case(&logged.acl)
-        || level.name.eq_ignore_ascii_case(holder);
-    same_holder
-        && level.rules[rule]
-            .name
-            .eq_ignore_ascii_case(bare(&logged.rule))
-}
-
-/// The name of a rule without what logs put before it.
-pub(crate) fn bare(logged: &str) -> &str {
-    ["UserRule_", "DefaultRule_"]
-        .into_iter()
-        .find_map(|prefix| {
-            let head = logged.get(..prefix.len())?;
-            head.eq_ignore_ascii_case(prefix)
-                .then(|| &logged[prefix.len()..])
-        })
-        .unwrap_or(logged)
+    let same_holder = !logged.acl.contains('/') || level.is_held_by(&logged.acl);
+    let name = &level.rules[rule].name;
+    same_holder && bare(&logged.rule).is_some_and(|logged| name.eq_ignore_ascii_case(logged))
 }
 
 /// The class of the logged end.
@@ -264,13 +243,5 @@ mod tests {
             "UserRule_hardening"
         ));
         assert!(told("", "hardening"));
-    }
-
-    #[test]
-    fn a_logged_name_is_the_rules_own_behind_its_prefix() {
-        assert_eq!(bare("UserRule_AllowSql"), "AllowSql");
-        assert_eq!(bare("defaultrule_DenyAllInBound"), "DenyAllInBound");
-        assert_eq!(bare("AllowSql"), "AllowSql");
-        assert_eq!(bare("UserRule_"), "");
     }
 }

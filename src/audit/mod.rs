@@ -26,7 +26,6 @@ pub use requirements::OWN_PROFILE;
 
 use crate::catalogue::Profile;
 use crate::environment::{Environment, ServiceTags};
-use crate::policy::network::Network;
 use crate::tally::Facts;
 
 use self::checks::Findings;
@@ -49,7 +48,7 @@ pub struct AuditInput<'a> {
     /// The editions of the service tags that the facts refer to.
     pub tags: &'a ServiceTags,
     /// The rules, where they are given.
-    pub rules: Option<&'a Network<'a>>,
+    pub rules: Option<&'a Ways<'a>>,
     /// What was assumed before: sentences.
     pub assumptions: Vec<String>,
     /// Name of a file, by its number in the plan.
@@ -75,12 +74,10 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         file_name: input.file_name,
     };
     let judged = traffic::judge(&facts.groups, &requirements, &matcher);
-    let ways = input
-        .rules
-        .map(|network| Ways::new(network, input.environment));
-    let given = ways.as_ref().map(|ways| Given::new(ways, facts));
+    let given = input.rules.map(|ways| Given::new(ways, facts));
     let configured = match input.rules {
-        Some(network) => {
+        Some(ways) => {
+            let network = ways.network;
             configured::of_requirements(&requirements, input.environment, input.tags, network)
         }
         None => vec![None; requirements.bound.len()],

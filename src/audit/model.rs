@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Decision, Direction, Outcome};
+use crate::policy::rule::Answer;
 
 /// Version of the report's shape: raised when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: &str = "nsgaudit/audit/1";
@@ -715,23 +716,9 @@ pub enum TrafficClass {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenRuling {
     /// What becomes of it.
-    pub answer: GivenAnswer,
+    pub answer: Answer,
     /// Who decides, in words.
     pub by: String,
-}
-
-/// What rules do with packets, in one word.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum GivenAnswer {
-    /// Let through.
-    Allow,
-    /// Dropped.
-    Deny,
-    /// Something that decides is not known.
-    Undetermined,
 }
 
 /// A flow group, classified.

@@ -8,15 +8,13 @@ use crate::catalogue::{AddressTerm, Row};
 use crate::classify::{Class, ClassId, Classes, Membership, Scope};
 use crate::environment::Environment;
 use crate::net::prefix::{Family, address};
-use crate::net::{Outcome, PrefixSet, Protocol, Timestamp};
+use crate::net::{Outcome, PrefixSet, Protocol, Timestamp, rule_name};
 use crate::tally::{Port, RuleName};
 
 use super::model::RuleCount;
 
 /// Most prefixes that a text lists of one set; the rest is counted.
 const PREFIXES_LISTED: usize = 8;
-/// `aclID` of what the platform decided without any NSG.
-const PLATFORM_ACL: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A place: a subnet's name, or the scope in words.
 pub(crate) fn place(scope: Scope, environment: &Environment) -> String {
@@ -191,12 +189,7 @@ pub(crate) fn port(port: Port) -> String {
 
 /// What holds a rule: the last part of its resource ID, or the ID as logged.
 pub(crate) fn holder(rule: &RuleName) -> &str {
-    rule.acl.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether the platform decided, with no NSG's rule.
-pub(crate) fn is_platform_rule(rule: &RuleName) -> bool {
-    rule.acl == PLATFORM_ACL || rule.rule.eq_ignore_ascii_case("PlatformRule")
+    rule_name::holder(&rule.acl)
 }
 
 /// Most rules that a sentence lists.
@@ -225,10 +218,10 @@ pub(crate) fn by(rules: &[RuleCount]) -> String {
 
 /// A rule in words: what to open to change it.
 pub(crate) fn rule_words(holder: &str, rule: &str) -> String {
-    if rule.eq_ignore_ascii_case("unspecified") {
+    if rule_name::is_encryption(rule) {
         return "virtual network encryption (no rule decided)".to_owned();
     }
-    if holder == PLATFORM_ACL || rule.eq_ignore_ascii_case("PlatformRule") {
+    if rule_name::is_platform(holder, rule) {
         return "the platform (no NSG decided)".to_owned();
     }
     match (holder, rule) {

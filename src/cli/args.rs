@@ -27,7 +27,7 @@ pub enum Verb {
     /// Audit flow logs and captures against a profile.
     Audit(Box<AuditArgs>),
     /// Say what is broken, since when, by which change, how sure, and what to do: the audit as a story.
-    Diagnose(Box<AuditArgs>),
+    Diagnose(Box<super::diagnose::DiagnoseArgs>),
     /// Print the flow records of logs or the connections of captures, to be piped on.
     Flows(Box<FlowsArgs>),
     /// Write an nsgaudit.toml of what logs, captures and --vnet show, to be corrected.
@@ -141,25 +141,9 @@ pub struct EnvironmentArgs {
 /// Options of `audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// Which logs.
+    /// What is read, and what it is held against.
     #[command(flatten)]
-    pub logs: LogArgs,
-    /// What the network looks like.
-    #[command(flatten)]
-    pub environment: EnvironmentArgs,
-    /// Folder of what Azure prints of the rules (`nsgaudit collect`): the report then joins what is
-    /// required, what the rules allow and what was seen. Without --config and --vnet the network is
-    /// that of the folder.
-    #[arg(long, value_name = "DIR", help_heading = "Environment")]
-    pub azure: Option<PathBuf>,
-    /// Profile to audit against: a name, or a file of your own. By default the one that the
-    /// environment states, else `ise`.
-    #[arg(long, value_name = "NAME", help_heading = "Environment")]
-    pub profile: Option<String>,
-    /// Service tags as Microsoft publishes them or `az network list-service-tags` prints them;
-    /// FILE=YYYY-MM-DD where the name does not tell the date. By default the built-in snapshot.
-    #[arg(long, value_name = "FILE", help_heading = "Environment")]
-    pub service_tags: Vec<PathBuf>,
+    pub read: super::judge::ReadArgs,
     /// Format of the report.
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Report")]
     pub format: Format,
@@ -182,34 +166,9 @@ pub struct AuditArgs {
     /// No progress bar.
     #[arg(long, short, help_heading = "Report")]
     pub quiet: bool,
-    /// Exit with 1 where a finding is at least this severe.
-    #[arg(long, value_enum, default_value_t = FailOn::High, value_name = "SEVERITY", help_heading = "Exit status")]
-    pub fail_on: FailOn,
-    /// Exit with 3 where fewer interface-hours than this (percent) have logs.
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        default_value_t = 0.0,
-        help_heading = "Exit status"
-    )]
-    pub min_coverage: f64,
-    /// Most flow groups that are told apart.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 32_768,
-        help_heading = "Limits"
-    )]
-    pub max_groups: usize,
-    /// Most records that are remembered to know duplicates: of each hour, and of all files whose path
-    /// tells no hour.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1_835_008,
-        help_heading = "Limits"
-    )]
-    pub max_records: usize,
+    /// What makes the run fail.
+    #[command(flatten)]
+    pub exit: super::judge::ExitArgs,
 }
 
 /// Options of `flows`.

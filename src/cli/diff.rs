@@ -77,7 +77,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Status> {
         ),
     };
     output::write(output, text.as_bytes())?;
-    Ok(match super::audit::least(args.fail_on) {
+    Ok(match super::judge::least(args.fail_on) {
         Some(least) if fails(&found, least) => Status::Findings,
         _ => Status::Quiet,
     })

@@ -8,15 +8,14 @@ use std::sync::atomic::AtomicU64;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{EnvironmentArgs, LogArgs};
-use super::{Status, given, output, setup, tell};
-use crate::audit::{Audit, AuditInput, Finding, Observed, audit};
+use super::judge::{Judged, ReadArgs, judge};
+use super::{Status, output, setup, tell};
+use crate::audit::{Audit, Finding, Observed};
 use crate::error::{Error, Result};
-use crate::input::Plan;
 use crate::pipeline;
 use crate::report::evidence::{self, Count, EvidenceFormat, Listed, Printer};
 use crate::tally::trace::{Ground, Traced, Tracer};
-use crate::tally::{Facts, Shared, TallyLimits};
+use crate::tally::{Facts, Shared};
 
 /// Options of `evidence`.
 #[derive(Debug, Args)]
@@ -26,9 +25,9 @@ pub struct EvidenceArgs {
     /// where several have it.
     #[arg(value_name = "FINDING")]
     pub finding: String,
-    /// Which logs; without any, the samples that --audit has are all.
+    /// What is read, and what it is held against; without logs, the samples that --audit has are all.
     #[command(flatten)]
-    pub logs: LogArgs,
+    pub read: ReadArgs,
     /// The report that the finding is of (JSON): its numbers are held against the logs'.
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
@@ -38,34 +37,6 @@ pub struct EvidenceArgs {
     /// Format of the tuples.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// What the network looks like.
-    #[command(flatten)]
-    pub environment: EnvironmentArgs,
-    /// Folder of rules, as for `audit`.
-    #[arg(long, value_name = "DIR", help_heading = "Environment")]
-    pub azure: Option<PathBuf>,
-    /// Profile, as for `audit`.
-    #[arg(long, value_name = "NAME", help_heading = "Environment")]
-    pub profile: Option<String>,
-    /// Service tags, as for `audit`.
-    #[arg(long, value_name = "FILE", help_heading = "Environment")]
-    pub service_tags: Vec<PathBuf>,
-    /// Most flow groups, as for `audit`.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 32_768,
-        help_heading = "Limits"
-    )]
-    pub max_groups: usize,
-    /// Most records that are remembered, as for `audit`.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1_835_008,
-        help_heading = "Limits"
-    )]
-    pub max_records: usize,
 }
 
 /// Formats of tuples.
@@ -85,7 +56,7 @@ pub(super) fn run(args: &EvidenceArgs) -> Result<Status> {
         .as_deref()
         .map(super::diff::read_audit)
         .transpose()?;
-    if args.logs.logs.is_empty() {
+    if args.read.logs.logs.is_empty() {
         let Some(report) = report else {
             return Err(Error::Usage {
                 message: "evidence: expected logs, or a report with --audit, found neither"
@@ -94,7 +65,12 @@ pub(super) fn run(args: &EvidenceArgs) -> Result<Status> {
         };
         return samples(args, &report);
     }
-    let (audit, read, ground, logs) = audited(args)?;
+    let Judged {
+        audit,
+        facts: read,
+        ground,
+        logs,
+    } = audited(args)?;
     let finding = chosen(&audit, &args.finding)?;
     let format = match args.format {
         Format::Text => EvidenceFormat::Text,
@@ -162,43 +138,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// The audit of the logs, and what a second reading needs.
-fn audited(args: &EvidenceArgs) -> Result<(Audit, Facts, Ground, setup::Logs)> {
-    let mut stated = setup::environment(&args.environment)?;
-    let azure = given::read(args.azure.as_deref(), &mut stated)?;
-    let profile = args.profile.as_deref().or(stated.profile.as_deref());
-    let profile = profile.unwrap_or(super::audit::DEFAULT_PROFILE).to_owned();
-    let catalogue = setup::catalogue(&[&profile])?;
-    let basis = setup::basis(&catalogue, &profile, &args.service_tags)?;
-    let logs = setup::logs(&args.logs, &stated.environment)?;
-    let rereadable = |plan: &Plan| (0..plan.len() as u32).all(|file| plan.is_regular(file));
-    if !rereadable(&logs.plan) {
-        return Err(Error::Usage {
+fn audited(args: &EvidenceArgs) -> Result<Judged> {
+    judge(&args.read, io::stderr().is_terminal(), |logs, _| {
+        let plan = &logs.plan;
+        if (0..plan.len() as u32).all(|file| plan.is_regular(file)) {
+            return Ok(());
+        }
+        Err(Error::Usage {
             message:
                 "evidence: expected files, which can be read twice, found standard input or a pipe"
                     .to_owned(),
-        });
-    }
-    let limits = TallyLimits {
-        groups: args.max_groups.max(256),
-        records: args.max_records,
-    };
-    let progress = io::stderr().is_terminal();
-    let environment = stated.environment.clone();
-    let network = given::network(azure.as_ref(), &environment, &basis.tags);
-    let cuts = given::cuts(network.as_ref(), &environment);
-    let (read, ground) = setup::read_to_trace(&logs, stated, &basis, &cuts, limits, progress)?;
-    let audit = audit(&AuditInput {
-        facts: &read.facts,
-        environment: &read.environment,
-        profile: basis.profile,
-        included: &basis.included,
-        tags: &basis.tags,
-        rules: network.as_ref(),
-        assumptions: Vec::new(),
-        file_name: &|file| logs.plan.display(file),
-        program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
-    });
-    Ok((audit, read.facts, ground, logs))
+        })
+    })
 }
 
 /// Reads the logs once more; tuples of the wanted groups go to the printer.

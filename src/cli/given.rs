@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use super::{rules, setup::Stated};
-use crate::audit::given;
 use crate::environment::azure::Azure;
 use crate::environment::{Environment, ServiceTags};
 use crate::error::Result;
-use crate::net::PrefixSet;
 use crate::policy::network::Network;
 
 /// Reads the folder of rules, where one is given. Where nothing else states the network, the folder does.
@@ -32,9 +30,4 @@ pub(super) fn network<'a>(
 ) -> Option<Network<'a>> {
     let newest = tags.editions.len().saturating_sub(1);
     azure.map(|azure| Network::new(azure, environment, tags, newest))
-}
-
-/// The addresses that the rules tell apart.
-pub(super) fn cuts(network: Option<&Network<'_>>, environment: &Environment) -> Vec<PrefixSet> {
-    network.map_or_else(Vec::new, |network| given::cuts(network, environment))
 }

@@ -15,6 +15,7 @@ mod flows;
 pub mod from_logs;
 mod given;
 mod init;
+mod judge;
 mod manifest;
 pub mod output;
 mod profiles;

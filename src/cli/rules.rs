@@ -18,8 +18,6 @@ use crate::policy::rule::{Answer, Level};
 use crate::report;
 use crate::report::rules_json::{self as json, Document};
 
-/// The profile, where nothing names another.
-const DEFAULT_PROFILE: &str = "ise";
 /// Longest file of packets, in bytes.
 const LONGEST: u64 = 64 << 20;
 
@@ -155,14 +153,14 @@ pub(super) fn test(args: &TestArgs) -> Result<Status> {
         let levels = network.levels(packet.local(), packet.direction);
         let decided = evaluate(&levels, &packet.probe);
         if as_json {
-            let expected = expected.map(report::rules::answer);
+            let expected = expected.map(Answer::name);
             answers.push(json::answered(packet, &levels, &decided, expected));
         } else {
             text += &report::rules::trace(packet, &levels, &decided, args.short);
         }
         if expected.is_some_and(|expected| expected != decided.answer()) {
             failed += 1;
-            let expected = expected.map_or("", report::rules::answer);
+            let expected = expected.map_or("", Answer::name);
             // What JSON says, it says in a field.
             text.extend(["  expected ", expected, "\n"]);
         }
@@ -231,7 +229,7 @@ pub(super) fn prove(args: &ProveArgs) -> Result<Status> {
         .profile
         .as_deref()
         .or(rules.profile.as_deref())
-        .unwrap_or(DEFAULT_PROFILE)
+        .unwrap_or(super::judge::DEFAULT_PROFILE)
         .to_owned();
     let catalogue = setup::catalogue(&[&profile])?;
     let basis = setup::basis(&catalogue, &profile, &args.rules.service_tags)?;

@@ -111,15 +111,15 @@ fn added(manifest: &Manifest) -> Vec<(String, String)> {
     else {
         return Vec::new();
     };
-    let narrowed = args.logs.since.is_some()
-        || args.logs.until.is_some()
-        || !args.logs.nsg.is_empty()
-        || !args.logs.mac.is_empty();
+    let narrowed = args.read.logs.since.is_some()
+        || args.read.logs.until.is_some()
+        || !args.read.logs.nsg.is_empty()
+        || !args.read.logs.mac.is_empty();
     // What such options leave out by path is in no manifest, so that nothing can be said.
     if narrowed {
         return Vec::new();
     }
-    let Ok(plan) = Plan::new(&args.logs.logs, &PlanOptions::default()) else {
+    let Ok(plan) = Plan::new(&args.read.logs.logs, &PlanOptions::default()) else {
         return Vec::new();
     };
     let known: BTreeSet<&str> = manifest

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::audit::{Decider, Incident, Requirement};
+use crate::net::rule_name::{bare, is_default};
 use crate::net::{Direction, Timestamp};
 
 use super::causes::Template;
@@ -86,11 +87,7 @@ fn holders(deciders: &[Decider]) -> Vec<Holder> {
 
 /// The name of a user's rule, as Azure knows it.
 pub(super) fn user_rule(rule: &str) -> Option<&str> {
-    match rule.split_once('_') {
-        Some((kind, _)) if kind.eq_ignore_ascii_case("DefaultRule") => None,
-        Some((kind, name)) if kind.eq_ignore_ascii_case("UserRule") => Some(name),
-        _ => (!rule.is_empty()).then_some(rule),
-    }
+    bare(rule).filter(|_| !is_default(rule))
 }
 
 fn show_rule(holder: &Holder) -> Option<String> {

@@ -9,6 +9,7 @@ pub mod port;
 pub mod prefix;
 pub mod protocol;
 pub mod protocol_set;
+pub mod rule_name;
 pub mod time;
 
 pub use mac::{LastMac, Mac};

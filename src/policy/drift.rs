@@ -13,6 +13,7 @@ use super::evaluate::evaluate;
 use super::network::Network;
 use super::prove::Prover;
 use super::rule::{Answer, Cube, Level, Probe};
+use crate::net::rule_name::{bare, is_encryption, is_platform};
 use crate::net::{Decision, Direction, PortSet, PrefixSet, Protocol, ProtocolSet, Timestamp};
 
 /// Most flows that are kept of those that do not agree.
@@ -25,8 +26,6 @@ const REMEMBERED: usize = 1 << 18;
 const LONGEST_NAME: usize = 512;
 /// Names that are numbered before numbering begins anew.
 const NUMBERED: usize = 1 << 14;
-/// The holder of what the platform decided without any rule.
-const PLATFORM_ACL: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Whose decision a log tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -353,7 +352,7 @@ impl Drift {
     /// What the rules say of a flow, in a word; what they do; and who decides, in words.
     fn ask(&self, said: &Said<'_>, key: &Key, path: Option<usize>) -> (Compared, Answer, String) {
         let out = |why| (Compared::Out(why), Answer::Undetermined, String::new());
-        if said.acl == PLATFORM_ACL || is_platform(said.rule) {
+        if is_platform(said.acl, said.rule) || is_encryption(said.rule) {
             return out(Why::Platform);
         }
         if key.protocol.is_empty() {
@@ -363,7 +362,7 @@ impl Drift {
             return out(Why::Elsewhere);
         };
         let levels = &self.paths[path].0[..];
-        let named = levels.iter().position(|level| is_holder(level, said.acl));
+        let named = levels.iter().position(|level| level.is_held_by(said.acl));
         let named = named.map(|at| &levels[at..=at]);
         let asked = match (said.speaks, named) {
             (Speaks::Nsg, None) => return out(Why::OtherNsg),
@@ -392,7 +391,7 @@ impl Drift {
         } else if answer != logged {
             Compared::Differs
         } else {
-            let same = logged_name(said.rule)
+            let same = bare(said.rule)
                 .is_none_or(|name| rules.iter().any(|rule| rule.eq_ignore_ascii_case(name)));
             if same {
                 Compared::Agrees
@@ -522,35 +521,6 @@ fn cut(name: &str) -> String {
     name[..end].to_owned()
 }
 
-/// Whether what is logged as a rule is none: the platform's own, or encryption's.
-fn is_platform(rule: &str) -> bool {
-    ["platformrule", "unspecified"].iter().any(|lead| {
-        rule.get(..lead.len())
-            .is_some_and(|own| own.eq_ignore_ascii_case(lead))
-    })
-}
-
-/// The name of a logged rule as its NSG has it; `None` where the log lost it.
-fn logged_name(rule: &str) -> Option<&str> {
-    let name = match rule.split_once('_') {
-        Some(("UserRule" | "DefaultRule", name)) => name,
-        _ if matches!(rule, "UserRule" | "DefaultRule") => "",
-        _ => rule,
-    };
-    (!name.is_empty()).then_some(name)
-}
-
-/// Whether a level is that of what holds a logged rule: by resource ID, or by name where one of both
-/// has no ID.
-fn is_holder(level: &Level, acl: &str) -> bool {
-    let name = acl.rsplit('/').next().unwrap_or(acl);
-    if acl.contains('/') && level.id.contains('/') {
-        level.id.eq_ignore_ascii_case(acl)
-    } else {
-        !name.is_empty() && level.name.eq_ignore_ascii_case(name)
-    }
-}
-
 fn probe(said: &Said<'_>, key: &Key) -> Probe {
     Probe {
         protocol: key.protocol,
@@ -598,20 +568,6 @@ fn decided<'l>(levels: &'l [Level], said: &Said<'_>, key: &Key) -> (Answer, Stri
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn names_of_logged_rules_lose_their_first_prefix_only() {
-        assert_eq!(logged_name("UserRule_a_b"), Some("a_b"));
-        assert_eq!(
-            logged_name("DefaultRule_AllowVnetInBound"),
-            Some("AllowVnetInBound")
-        );
-        assert_eq!(logged_name("UserRule"), None);
-        assert_eq!(logged_name(""), None);
-        assert_eq!(logged_name("BlockSmb"), Some("BlockSmb"));
-        assert!(is_platform("PlatformRule") && is_platform("unspecified"));
-        assert!(!is_platform("UserRule_platformrule"));
-    }
 
     proptest! {
         /// What is kept does not depend on the order, and nothing is lost.

@@ -1,6 +1,6 @@
 //! A compiled rule set: every address a set of numbers, unknown ones marked as such.
 
-use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet};
+use crate::net::{Decision, PortSet, PrefixSet, ProtocolSet, rule_name};
 
 /// What a rule does with what it matches.
 #[derive(
@@ -107,6 +107,18 @@ pub struct Level {
     pub rules: Vec<Rule>,
 }
 
+impl Level {
+    /// Whether it is that of what a log names as the holder of a rule: by resource ID, or by name where
+    /// one of both has no ID.
+    pub fn is_held_by(&self, acl: &str) -> bool {
+        if acl.contains('/') && self.id.contains('/') {
+            return self.id.eq_ignore_ascii_case(acl);
+        }
+        let name = rule_name::holder(acl);
+        !name.is_empty() && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
 /// The levels, in the order of inbound traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LevelKind {
@@ -169,7 +181,20 @@ pub struct Probe {
 }
 
 /// What a rule set does with a packet, or with all of some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Let through.
     Allow,
@@ -177,4 +202,15 @@ pub enum Answer {
     Deny,
     /// Something that decides is not known.
     Undetermined,
+}
+
+impl Answer {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Undetermined => "undetermined",
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Where logs and rules do not agree: text for a terminal.
 
-use super::rules::{answer, line};
+use super::rules::line;
 use crate::net::Decision;
 use crate::policy::drift::{Drifted, Flow, LoggedRule, OfRule, Otherwise, Times, Why};
 use crate::policy::packet::Packet;
@@ -52,7 +52,7 @@ fn flow_text(text: &mut String, (flow, otherwise): (&Flow, &Otherwise)) {
         &format!("  log:   {logged}, {}", times(&otherwise.times)),
     );
     let by = &otherwise.by;
-    line(text, &format!("  rules: {} {by}", answer(otherwise.answer)));
+    line(text, &format!("  rules: {} {by}", otherwise.answer.name()));
 }
 
 /// A flow in the words of a packet, its source port left out where none is told apart.
@@ -79,8 +79,8 @@ pub fn words(flow: &Flow) -> String {
 /// A logged rule in words.
 fn logged(logged: &LoggedRule) -> String {
     let decision = match logged.decision {
-        Decision::Allow => answer(Answer::Allow),
-        Decision::Deny => answer(Answer::Deny),
+        Decision::Allow => Answer::Allow.name(),
+        Decision::Deny => Answer::Deny.name(),
     };
     let rule = if logged.rule.is_empty() {
         "(no rule)"

@@ -119,6 +119,27 @@ fn same_verdicts(a: &Purpose<'_>, b: &Purpose<'_>) -> bool {
         .all(|requirement| b.verdict_in(&requirement.subnet) == Some(requirement.verdict))
 }
 
+/// Whether every subnet has the same verdict, and one that asks for nothing.
+pub(super) fn is_silent(purpose: &Purpose<'_>) -> bool {
+    matches!(purpose.worst, Verdict::Unproven | Verdict::NotApplicable)
+        && purpose
+            .requirements
+            .iter()
+            .all(|requirement| requirement.verdict == purpose.worst)
+}
+
+/// Audited subnets, and any other that has a requirement.
+pub(super) fn subnets(audit: &Audit) -> Vec<&str> {
+    let audited = audit.basis.subnets.iter().filter(|subnet| subnet.audited);
+    let mut names: Vec<&str> = audited.map(|subnet| subnet.name.as_str()).collect();
+    for requirement in &audit.requirements {
+        if !names.contains(&requirement.subnet.as_str()) {
+            names.push(&requirement.subnet);
+        }
+    }
+    names
+}
+
 /// When it broke: the first denied flow, unless flows were allowed after it.
 pub(super) fn onset(denied: &Observed, allowed: &Observed) -> Option<String> {
     let first = denied.first.as_ref()?;

@@ -9,26 +9,14 @@ use crate::policy::network::Changed;
 use crate::policy::overlap;
 use crate::policy::packet::{Packet, Words};
 use crate::policy::prove::Verdict;
-use crate::policy::rule::{Answer, Cube, Level, LevelKind};
+use crate::policy::rule::{Cube, Level, LevelKind};
 use crate::policy::shadow;
-
-/// The word for an answer.
-pub fn answer(answer: Answer) -> &'static str {
-    match answer {
-        Answer::Allow => "allow",
-        Answer::Deny => "deny",
-        Answer::Undetermined => "undetermined",
-    }
-}
 
 /// A packet's answer and, unless `short`, what each level does and what every rule before the one that
 /// decides lacks.
 pub fn trace(packet: &Packet, levels: &[Level], decided: &Decided, short: bool) -> String {
     let mut text = String::new();
-    line(
-        &mut text,
-        &format!("{packet}: {}", answer(decided.answer())),
-    );
+    line(&mut text, &format!("{packet}: {}", decided.answer().name()));
     if short {
         return text;
     }
@@ -253,8 +241,8 @@ pub fn changes(all: &[Changed]) -> String {
                 "{} of {}: {} -> {}, for example {}",
                 changed.direction,
                 changed.subnet,
-                answer(change.before.answer),
-                answer(change.after.answer),
+                change.before.answer.name(),
+                change.after.answer.name(),
                 Words(&change.witness)
             );
             line(&mut text, &head);
@@ -309,7 +297,7 @@ fn level_text(text: &mut String, level: &Level, at: &AtLevel) {
     let by = if at.decider == Decider::Nothing && level.kind == LevelKind::Admin {
         "no rule matches, so the NSGs decide".to_owned()
     } else {
-        format!("{} {}", answer(at.answer), at.decider.words(level))
+        format!("{} {}", at.answer.name(), at.decider.words(level))
     };
     let head = format!("  {} {}: {by}", level.kind.name(), level.name);
     line(text, &head);

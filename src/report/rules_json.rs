@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::contract::{Proved, word};
 use super::json::pretty;
-use super::rules::{answer, lacks};
+use super::rules::lacks;
 use crate::audit::configured::{Configured, OpenBeyond};
 use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
 use crate::policy::contract::Found;
@@ -389,11 +389,11 @@ pub fn answered(
     let at = levels.iter().zip(&decided.levels);
     Answered {
         packet: packet.to_string(),
-        answer: answer(decided.answer()),
+        answer: decided.answer().name(),
         expected,
         levels: at
             .map(|(level, at)| AtLevel {
-                answer: answer(at.answer),
+                answer: at.answer.name(),
                 by: who(level, at.decider),
                 passed: at
                     .passed
@@ -492,7 +492,7 @@ pub fn anomalies(levels: &[Level]) -> Vec<Anomaly> {
 /// A change of rules.
 pub fn changes(all: &[Changed]) -> Vec<Change> {
     let side = |ruling: &Ruling, levels: &[Level]| Side {
-        answer: answer(ruling.answer),
+        answer: ruling.answer.name(),
         by: by(ruling, levels),
     };
     let of = |changed: &Changed| -> Vec<Change> {
@@ -539,7 +539,7 @@ pub fn from_logs(drifted: &Drifted, left_out: u64) -> FromLogs {
                     ..witness(&flow.probe)
                 },
                 logged: logged(&flow.logged),
-                answer: answer(otherwise.answer),
+                answer: otherwise.answer.name(),
                 by: otherwise.by.clone(),
                 times: when(otherwise.times),
             })
@@ -599,7 +599,7 @@ fn by(ruling: &Ruling, levels: &[Level]) -> Vec<Who> {
 
 fn packets(part: &Part, levels: &[Level]) -> Packets {
     Packets {
-        answer: answer(part.ruling.answer),
+        answer: part.ruling.answer.name(),
         by: by(&part.ruling, levels),
         count: part.count.to_string(),
         witness: witness(&part.witness),

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::audit::{Finding, GivenAnswer, Observed, Requirement, TrafficClass, TrafficGroup};
+use crate::audit::{Finding, Observed, Requirement, TrafficClass, TrafficGroup};
 use crate::audit::{RuleLocation, checks};
 
 /// What a column holds.
@@ -112,14 +112,6 @@ pub(super) fn class_word(class: TrafficClass) -> &'static str {
     }
 }
 
-fn answer_word(answer: GivenAnswer) -> &'static str {
-    match answer {
-        GivenAnswer::Allow => "allow",
-        GivenAnswer::Deny => "deny",
-        GivenAnswer::Undetermined => "undetermined",
-    }
-}
-
 /// Flow groups.
 pub(super) static GROUPS: [Column<TrafficGroup>; 20] = [
     column("source", Kind::Text, |group| text(&group.source)),
@@ -158,7 +150,7 @@ pub(super) static GROUPS: [Column<TrafficGroup>; 20] = [
     column("last", Kind::Time, |group| Cell::Time(&group.last)),
     column("given", Kind::Text, |group| {
         let given = group.given.as_ref();
-        given.map_or(Cell::None, |given| text(answer_word(given.answer)))
+        given.map_or(Cell::None, |given| text(given.answer.name()))
     }),
     column("given_by", Kind::Text, |group| {
         let given = group.given.as_ref();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The outside readers and validators of tests/formats.rs: Python's in target/readers/venv, npm's in
+# The outside readers and validators of tests/formats/: Python's in target/readers/venv, npm's in
 # target/readers/node_modules. Versions are pinned in tests/readers/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classify::Scope;
+use crate::net::rule_name::is_platform;
 use crate::net::{Direction, Protocol};
 use crate::tally::{Group, Port};
 
@@ -140,7 +141,8 @@ impl Findings<'_> {
     fn only_the_platform(&self, groups: &[&Group]) -> bool {
         groups
             .iter()
-            .all(|group| names::is_platform_rule(&self.presenter.rule(group.rule)))
+            .map(|group| self.presenter.rule(group.rule))
+            .all(|rule| is_platform(&rule.acl, &rule.rule))
     }
 
     fn undetermined(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classify::ClassId;
 use crate::flowlog::LogKind;
+use crate::net::rule_name::{bare, is_default, is_encryption, is_platform};
 use crate::net::{Decision, Direction, Protocol};
 use crate::policy::decider::Decider;
 use crate::policy::packet::Words;
@@ -24,10 +25,12 @@ const LISTED: usize = 5;
 
 /// A group with what the given rules do with it.
 type Asked<'a> = (&'a Judged<'a>, &'a Ruled);
+/// Flows that nothing requires, by direction and the names of the rules that allow them.
+type Used<'a> = BTreeMap<(Direction, Vec<String>), Vec<(u16, &'a Group)>>;
 /// Packets that nothing requires, by direction and the names of the rules that allow them.
 type Openings<'a> = BTreeMap<(Direction, Vec<String>), Vec<(&'a OpenBeyond, &'a Part)>>;
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
     /// What the given rules allow beyond need, what in them is odd, and where logs tell otherwise.
     pub(super) fn rules(&self, findings: &mut Vec<Finding>) {
         let Some(given) = self.given else { return };
@@ -44,7 +47,7 @@ impl Findings<'_> {
     }
 
     /// NSG205: what the rules allow and no requirement needs, by the rules that allow it.
-    fn unneeded(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
+    fn unneeded(&self, given: &Given<'_>, asked: &[Asked<'a>], findings: &mut Vec<Finding>) {
         let environment = self.matcher.environment;
         let open = open_beyond_all(
             self.requirements,
@@ -61,32 +64,29 @@ impl Findings<'_> {
                 openings.entry(key).or_default().push((beyond, part));
             }
         }
+        let used = used(given, asked);
         for ((direction, rules), parts) in &openings {
-            findings.push(self.allowed_beyond(given, asked, *direction, rules, parts));
+            let used = used.get(&(*direction, rules.clone()));
+            let used = used.map_or(&[][..], Vec::as_slice);
+            findings.push(self.allowed_beyond(given, used, *direction, rules, parts));
         }
     }
 
     fn allowed_beyond(
         &self,
         given: &Given<'_>,
-        asked: &[Asked<'_>],
+        used: &[(u16, &Group)],
         direction: Direction,
         rules: &[String],
         parts: &[(&OpenBeyond, &Part)],
     ) -> Finding {
         let subnets: BTreeSet<_> = parts.iter().map(|(beyond, _)| &beyond.subnet).collect();
-        let used: Vec<_> = asked
+        let used: Vec<_> = used
             .iter()
-            .filter(|(judged, ruled)| {
-                let here = judged.end.is_some_and(|end| {
-                    let name = &self.matcher.environment.subnets[end.subnet as usize].name;
-                    end.direction == direction && subnets.contains(name)
-                });
-                here && judged.class == TrafficClass::OpenUnneeded
-                    && ruled.ruling.answer == Answer::Allow
-                    && names_of(given.deciders(ruled)) == rules
+            .filter(|&&(subnet, _)| {
+                subnets.contains(&self.matcher.environment.subnets[subnet as usize].name)
             })
-            .map(|(judged, _)| judged.group)
+            .map(|&(_, group)| group)
             .collect();
         let subnets: Vec<_> = subnets.into_iter().cloned().collect();
         let evidence = self.presenter.observed(&used);
@@ -219,8 +219,8 @@ impl Findings<'_> {
             let known = group.outcome.is_none()
                 && group.kind != LogKind::Capture
                 && ruled.ruling.answer != Answer::Undetermined
-                && !names::is_platform_rule(&logged)
-                && !logged.rule.eq_ignore_ascii_case("unspecified");
+                && !is_platform(&logged.acl, &logged.rule)
+                && !is_encryption(&logged.rule);
             if !known {
                 continue;
             }
@@ -301,6 +301,24 @@ impl Findings<'_> {
     }
 }
 
+/// Flows that nothing requires, by direction and the names of the given rules that allow them: the
+/// audited subnet and the group.
+fn used<'a>(given: &Given<'_>, asked: &[Asked<'a>]) -> Used<'a> {
+    let mut used = Used::new();
+    for (judged, ruled) in asked {
+        let Some(end) = judged.end else { continue };
+        let counts =
+            judged.class == TrafficClass::OpenUnneeded && ruled.ruling.answer == Answer::Allow;
+        if counts {
+            let key = (end.direction, names_of(given.deciders(ruled)));
+            used.entry(key)
+                .or_default()
+                .push((end.subnet, judged.group));
+        }
+    }
+    used
+}
+
 /// What is asked again and again: who, with whom, by what.
 type Conversation = (ClassId, ClassId, Protocol, Port, Direction);
 
@@ -343,20 +361,14 @@ fn is_same_answer(given: &Given<'_>, ruled: &Ruled, group: &Group, logged: &Rule
         Decision::Deny => ruled.ruling.answer == Answer::Deny,
     };
     let deciders = given.deciders(ruled);
-    same && (logged.rule.is_empty()
+    same && (bare(&logged.rule).is_none()
         || deciders.is_empty()
         || deciders.into_iter().any(|(level, rule)| {
             // The platform's addresses match two default rules that both allow: which of them it
             // logs, Azure does not say.
-            let defaults = level.rules[rule].is_default && is_default(logged);
+            let defaults = level.rules[rule].is_default && is_default(&logged.rule);
             defaults || is_logged(level, rule, logged)
         }))
-}
-
-/// Whether a log names a default rule.
-fn is_default(logged: &RuleName) -> bool {
-    let head = logged.rule.get(.."DefaultRule_".len());
-    head.is_some_and(|head| head.eq_ignore_ascii_case("DefaultRule_"))
 }
 
 fn names_of(deciders: Vec<(&Level, usize)>) -> Vec<String> {

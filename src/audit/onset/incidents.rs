@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::net::Timestamp;
+use crate::net::rule_name::is_default;
 
 use super::super::model::{
     Change, ChangeKind, Confidence, Decider, Incident, Requirement, Source, Verdict,
@@ -276,7 +277,7 @@ fn rules(deciders: &[Decider]) -> BTreeSet<&str> {
 
 /// Default rules stand in every NSG: that two of them deny says nothing of one cause.
 fn is_of_a_user(rule: &str) -> bool {
-    !rule.to_ascii_lowercase().starts_with("defaultrule_")
+    !is_default(rule)
 }
 
 fn time(text: &str) -> Option<i64> {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{ids, pieces};
 use crate::audit::{Audit, Requirement, Verdict};
 use crate::report::number::{between, counted, grouped, percent};
-use crate::report::purpose::{self, Purpose, listed};
+use crate::report::purpose::{self, Purpose, is_silent, listed, subnets};
 use crate::report::text::{Tone, answer};
 
 /// More subnets than this are named in words, not in columns.
@@ -125,27 +125,6 @@ fn tally(audit: &Audit) -> Markup {
             }
         }
     }
-}
-
-/// Whether every subnet has the same verdict, and one that asks for nothing.
-fn is_silent(purpose: &Purpose<'_>) -> bool {
-    matches!(purpose.worst, Verdict::Unproven | Verdict::NotApplicable)
-        && purpose
-            .requirements
-            .iter()
-            .all(|requirement| requirement.verdict == purpose.worst)
-}
-
-/// Audited subnets, and any other that has a requirement.
-fn subnets(audit: &Audit) -> Vec<&str> {
-    let audited = audit.basis.subnets.iter().filter(|subnet| subnet.audited);
-    let mut names: Vec<&str> = audited.map(|subnet| subnet.name.as_str()).collect();
-    for requirement in &audit.requirements {
-        if !names.contains(&requirement.subnet.as_str()) {
-            names.push(&requirement.subnet);
-        }
-    }
-    names
 }
 
 fn table(purposes: &[&Purpose<'_>], subnets: &[&str], caption: &str) -> Markup {

@@ -183,15 +183,10 @@ pub(super) fn rule(group: &TrafficGroup) -> String {
 
 /// What the given rules do with it.
 pub(super) fn ruling(group: &TrafficGroup) -> String {
-    use crate::audit::GivenAnswer;
     let Some(given) = &group.given else {
         return String::new();
     };
-    let word = match given.answer {
-        GivenAnswer::Allow => "allow",
-        GivenAnswer::Deny => "deny",
-        GivenAnswer::Undetermined => "undetermined",
-    };
+    let word = given.answer.name();
     if given.by.is_empty() {
         word.to_owned()
     } else {

@@ -4,7 +4,7 @@ use super::joint;
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
 use crate::audit::{Audit, Verdict};
-use crate::report::purpose::{self, Purpose, listed, ports};
+use crate::report::purpose::{self, Purpose, is_silent, listed, ports, subnets};
 
 /// More subnets than this are named in words, not in columns.
 const COLUMNS: usize = 6;
@@ -53,27 +53,6 @@ pub(super) fn print(page: &mut Page, audit: &Audit, all: bool) {
     if all {
         reasons(page, &purposes);
     }
-}
-
-/// Whether every subnet has the same verdict, and one that asks for nothing.
-fn is_silent(purpose: &Purpose<'_>) -> bool {
-    matches!(purpose.worst, Verdict::Unproven | Verdict::NotApplicable)
-        && purpose
-            .requirements
-            .iter()
-            .all(|requirement| requirement.verdict == purpose.worst)
-}
-
-/// Audited subnets, and any other that has a requirement.
-fn subnets(audit: &Audit) -> Vec<&str> {
-    let audited = audit.basis.subnets.iter().filter(|subnet| subnet.audited);
-    let mut names: Vec<&str> = audited.map(|subnet| subnet.name.as_str()).collect();
-    for requirement in &audit.requirements {
-        if !names.contains(&requirement.subnet.as_str()) {
-            names.push(&requirement.subnet);
-        }
-    }
-    names
 }
 
 /// A verdict in a cell.
