@@ -43,7 +43,7 @@ pub(super) fn verdict(verdict: Verdict) -> Markup {
 pub(super) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Blocked => "denied, and nothing allowed since",
-        Verdict::PartlyBlocked => "both denied and allowed",
+        Verdict::PartlyBlocked => "some of it is denied",
         Verdict::AtRisk => "the rules deny it, and nothing tried",
         Verdict::Unproven => "no flow seen: neither working nor blocked",
         Verdict::SatisfiedUnseen => "the rules allow it, no flow seen",

@@ -158,7 +158,7 @@ fn legend(page: &mut Page, purposes: &[&Purpose<'_>], subnets: &[&str]) {
     };
     let mut parts: Vec<&str> = [
         (Verdict::Blocked, "BLOCK = denied, nothing allowed since"),
-        (Verdict::PartlyBlocked, "part = both denied and allowed"),
+        (Verdict::PartlyBlocked, "part = some of it is denied"),
         (Verdict::AtRisk, "risk = the rules deny it, nothing tried"),
         (Verdict::Unproven, "? = no flow seen"),
         (
