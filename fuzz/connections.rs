@@ -7,6 +7,8 @@ use nsgaudit::capture::layers::Options;
 use nsgaudit::capture::piece::{Piece, Span};
 use nsgaudit::capture::reader::Reader;
 use nsgaudit::capture::record::{Recorder, Vantage};
+use nsgaudit::capture::sequence::Sequence;
+use nsgaudit::capture::spread::SHARES;
 use nsgaudit::capture::table::{Finished, Table, Totals};
 use nsgaudit::capture::tracker::{PacketCounts, Tracker};
 use nsgaudit::fault::FaultKind;
@@ -178,36 +180,36 @@ impl Finished for Sums {
     }
 }
 
-/// What pieces add up to, with at most so many live connections.
+/// What pieces add up to, with at most so many live connections, kept in one table.
 pub(crate) fn sums(pieces: &[Piece], limit: usize) -> Sums {
-    let (mut table, mut sums) = absorbed(pieces, limit);
-    table.finish(&mut sums);
-    told(&table.totals, sums)
+    sums_in(1, pieces, limit)
 }
 
-/// The same, where the last connections are taken whole.
-fn sums_in_parts(pieces: &[Piece], limit: usize) -> Sums {
-    let (table, mut sums) = absorbed(pieces, limit);
-    let (parts, totals) = table.into_parts();
-    sums.connections.extend(parts.into_iter().flatten());
-    told(&totals, sums)
-}
-
-fn absorbed(pieces: &[Piece], limit: usize) -> (Table, Sums) {
-    let mut tracker = Tracker::new(Options::default());
-    let (mut table, mut sums) = (Table::new(limit), Sums::default());
+/// The same, kept in so many tables.
+fn sums_in(shares: usize, pieces: &[Piece], limit: usize) -> Sums {
+    let mut tracker = Tracker::new(Options::default(), shares);
+    let mut sequence = Sequence::default();
+    let mut tables: Vec<_> = (0..shares).map(|_| Table::new(limit, shares)).collect();
+    let mut sums = Sums::default();
     for piece in pieces {
-        table.absorb(tracker.track(piece, 0), &mut sums);
+        let tracked = tracker.track(piece, 0);
+        let now = tracked.span.map(|(_, last)| last);
+        let spread = sequence.take(tracked, shares);
+        for (number, table) in tables.iter_mut().enumerate() {
+            table.absorb(spread.share(number), now, &mut sums);
+        }
     }
-    (table, sums)
-}
-
-fn told(totals: &Totals, mut sums: Sums) -> Sums {
+    let mut totals = Totals::default();
+    for table in tables {
+        let (parts, seen) = table.into_parts();
+        sums.connections.extend(parts.into_iter().flatten());
+        totals.add(seen);
+    }
     assert_eq!(totals.ended, sums.connections.len() as u64);
-    sums.packets = totals.packets;
+    sums.packets = sequence.packets;
     sums.lost_errors = totals.lost_errors;
     sums.evicted = totals.evicted;
-    let faults = totals.faults.kinds();
+    let faults = sequence.faults.kinds();
     sums.faults = faults.map(|(kind, count)| (kind, count.count)).collect();
     sums.connections
         .sort_unstable_by_key(|connection| (connection.offset, connection.first));
@@ -215,7 +217,7 @@ fn told(totals: &Totals, mut sums: Sums) -> Sums {
 }
 
 /// A sequence adds up to the same in one piece, and cut before every packet, before the packets that
-/// say so, and before some others.
+/// say so, and before some others; in one table and in several.
 pub(crate) fn cuts_do_not_show(steps: &[Step]) {
     let whole = sums(&pieces(steps, |_| false), usize::MAX);
     assert_accounted(&whole);
@@ -227,9 +229,11 @@ pub(crate) fn cuts_do_not_show(steps: &[Step]) {
     let crowded = sums(&pieces(steps, by_step), 2);
     assert_accounted(&crowded);
     assert_eq!(crowded.packets, whole.packets);
-    let cut = pieces(steps, by_step);
-    assert_eq!(sums_in_parts(&cut, 2), crowded, "in parts, and one by one");
-    same(&sums_in_parts(&cut, usize::MAX), &whole);
+    let shared = sums_in(SHARES, &pieces(steps, by_step), usize::MAX);
+    assert_eq!(shared, whole, "in several tables, and in one");
+    let crowded = sums_in(2, &pieces(steps, third), 4);
+    assert_accounted(&crowded);
+    assert_eq!(crowded.packets, whole.packets);
 }
 
 fn same<T: PartialEq + Debug>(cut: &T, whole: &T) {

@@ -113,7 +113,8 @@ fn tally_captures(
         .iter_mut()
         .map(|worker| Box::new(Recorder::new(worker, Audited(shared))) as Taker<'_>)
         .collect();
-    let read = captures::run(pool, plan, found, reading, takers, progress);
+    let shares = captures::shares(reading.captures.connections);
+    let read = captures::run(pool, plan, found, reading, shares, takers, progress);
     for (number, mut worker) in workers.into_iter().enumerate() {
         worker.end_file(if number == 0 { read.bytes } else { 0 }, 0);
         worker.finish();
@@ -160,7 +161,8 @@ pub fn trace(
     if let Some(first) = found.first() {
         tracer.begin_file(first.file, None);
         let takers = vec![Box::new(Recorder::new(tracer, Audited(shared))) as Taker<'_>];
-        captures::run(&pool(1)?, plan, found, reading, takers, progress);
+        let shares = captures::shares(reading.captures.connections);
+        captures::run(&pool(1)?, plan, found, reading, shares, takers, progress);
     }
     Ok(())
 }
@@ -204,7 +206,8 @@ pub fn connections(
         }
     }
     let takers = vec![Box::new(finished) as Taker<'_>];
-    let mut read = captures::run(&pool(1)?, plan, found, reading, takers, progress);
+    // In one share, so that connections come in the order in which they ended.
+    let mut read = captures::run(&pool(1)?, plan, found, reading, 1, takers, progress);
     read.faults.merge(faults);
     Ok(read)
 }

@@ -7,6 +7,8 @@ pub mod packet;
 pub mod piece;
 pub mod reader;
 pub mod record;
+pub mod sequence;
+pub mod spread;
 pub mod state;
 pub mod table;
 pub mod tracker;

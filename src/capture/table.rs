@@ -1,20 +1,19 @@
-//! The live connections of one capture: takes the sums of its pieces in order, gives back those that
-//! have ended. Bounded: beyond the limit the oldest are given back as if they had ended.
+//! The live connections of one capture, or of a share of its conversations: takes the sums of its
+//! pieces in order, gives back those that have ended. Bounded: beyond the limit the oldest are given
+//! back as if they had ended.
 
 use hashbrown::HashTable;
 
-use super::connection::{Connection, Place, Sent, by_age};
-use super::fragments::{Found, Fragments};
+use super::connection::{Connection, Sent, by_age};
 use super::packet::Tunnel;
-use super::tracker::{PacketCounts, Tracked};
-use crate::fault::FaultTally;
 
-/// The live connections of one capture.
+/// The live connections of one share of a capture.
 #[derive(Debug)]
 pub struct Table {
     live: Live,
-    fragments: Fragments,
     limit: usize,
+    /// As many live connections are never looked through for those that have ended.
+    least: usize,
     /// With more than so many live it is looked which have ended.
     crowded: usize,
     /// What was counted.
@@ -22,10 +21,8 @@ pub struct Table {
 }
 
 /// What a table has seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Packets.
-    pub packets: PacketCounts,
     /// Connections that have ended.
     pub ended: u64,
     /// Of these: because of the limit.
@@ -34,8 +31,16 @@ pub struct Totals {
     pub tunnelled: u64,
     /// ICMP errors about connections that the capture does not have.
     pub lost_errors: u64,
-    /// Faults.
-    pub faults: FaultTally,
+}
+
+impl Totals {
+    /// Adds another table's.
+    pub fn add(&mut self, other: Self) {
+        self.ended += other.ended;
+        self.evicted += other.evicted;
+        self.tunnelled += other.tunnelled;
+        self.lost_errors += other.lost_errors;
+    }
 }
 
 /// Slots in blocks, so that growing copies nothing and needs no room twice.
@@ -46,7 +51,7 @@ struct Slots {
 }
 
 const BLOCK: usize = 1 << 12;
-/// As many live connections are never looked through for those that have ended.
+/// As many live connections of a capture are never looked through for those that have ended.
 const CROWDED: usize = 1 << 16;
 
 impl Slots {
@@ -191,43 +196,33 @@ impl<F: Finished + ?Sized> Finished for &mut F {
 }
 
 impl Table {
-    /// A table of at most `limit` live connections between pieces.
-    pub fn new(limit: usize) -> Self {
+    /// A table of one of so many shares of a capture of which at most `limit` connections are live
+    /// between pieces.
+    pub fn new(limit: usize, shares: usize) -> Self {
+        let limit = limit / shares;
+        let least = CROWDED / shares;
         Self {
             live: Live::default(),
-            fragments: Fragments::default(),
             limit,
-            crowded: CROWDED.min(limit),
+            least,
+            crowded: least.min(limit),
             totals: Totals::default(),
         }
     }
 
-    /// Takes what the next piece adds up to.
-    pub fn absorb(&mut self, tracked: Tracked, finished: &mut dyn Finished) {
-        self.totals.packets.add(&tracked.counts);
-        self.totals.faults.merge(tracked.faults);
+    /// Takes this share's sums of the next piece; `now` is the time of its last packet.
+    pub fn absorb<'s>(
+        &mut self,
+        sums: impl Iterator<Item = &'s Connection>,
+        now: Option<i64>,
+        finished: &mut dyn Finished,
+    ) {
         let mut ended = Ended::new(&mut self.totals, finished);
-        let mut rest = tracked.sums.as_slice();
-        let mut joined = 0;
-        for later in &tracked.later {
-            let (before, after) = rest.split_at((later.before - joined) as usize);
-            (rest, joined) = (after, later.before);
-            for sum in before {
-                self.live.join(sum, &mut ended);
-            }
-            match self.fragments.find(&later.packet, later.id, later.at.time) {
-                Found::Whole(packet) => self
-                    .live
-                    .join(&Connection::of(&packet, later.at), &mut ended),
-                Found::TooLate | Found::Unknown => ended.totals.lose(later.id, later.at),
-            }
-        }
-        self.fragments.append(tracked.fragments);
-        for sum in rest {
+        for sum in sums {
             self.live.join(sum, &mut ended);
         }
         if self.live.len() > self.crowded {
-            if let Some((_, now)) = tracked.span {
+            if let Some(now) = now {
                 // Twice the silence, since packets may be somewhat out of order.
                 self.live.retain(&mut ended, |live| {
                     now.saturating_sub(live.last) <= 2 * live.silence()
@@ -239,13 +234,12 @@ impl Table {
                 ended.totals.evicted += excess as u64;
                 self.live.evict(excess, &mut ended);
             }
-            self.crowded = CROWDED.max(2 * self.live.len()).min(self.limit);
+            self.crowded = self.least.max(2 * self.live.len()).min(self.limit);
         }
         ended.finish();
     }
 
-    /// Ends everything, as [`finish`](Self::finish) does, and gives it whole: parts to be sorted by
-    /// whoever takes them.
+    /// Ends everything, for the capture is over: parts to be sorted by whoever takes them.
     pub fn into_parts(mut self) -> (Vec<Vec<Connection>>, Totals) {
         let mut slots = std::mem::take(&mut self.live.slots);
         let free = std::mem::take(&mut slots.free);
@@ -267,19 +261,5 @@ impl Table {
         }
         self.totals.lost_errors += none - free.len() as u64;
         (parts, self.totals)
-    }
-
-    /// Ends everything: the capture is over.
-    pub fn finish(&mut self, finished: &mut dyn Finished) {
-        let mut ended = Ended::new(&mut self.totals, finished);
-        self.live.retain(&mut ended, |_| false);
-        ended.finish();
-    }
-}
-
-impl Totals {
-    /// Counts a fragment whose first is not there.
-    fn lose(&mut self, id: u32, at: Place) {
-        self.packets.lose(id, at, &mut self.faults);
     }
 }

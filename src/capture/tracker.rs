@@ -9,6 +9,7 @@ use super::fragments::{Found, Fragments, Later};
 use super::layers::{self, Options};
 use super::packet::{Packet, Skip, Transport};
 use super::piece::{Piece, Span};
+use super::spread::Spread;
 use crate::fault::{FaultKind, FaultTally};
 
 /// What became of packets. Read = counted + not IP + skipped.
@@ -48,7 +49,7 @@ impl PacketCounts {
 #[derive(Debug, Default)]
 pub struct Tracked {
     /// The sums; several of one key where a conversation ended and another began.
-    pub sums: Vec<Connection>,
+    pub spread: Spread,
     /// Fragments whose first fragment is not in this piece.
     pub later: Vec<Later>,
     /// First fragments of this piece.
@@ -79,16 +80,19 @@ pub struct Tracker {
     /// How many sums came before the last fragment whose conversation is not known here. It may
     /// belong to any, between the packets before and after it: no sum holds both.
     closed: u32,
+    /// The sums of the piece so far.
+    sums: Vec<Connection>,
     options: Options,
+    shares: usize,
 }
 
 impl Tracker {
-    /// A tracker.
-    pub fn new(options: Options) -> Self {
+    /// A tracker whose sums are told apart by so many shares (see [`Spread::new`]).
+    pub fn new(options: Options, shares: usize) -> Self {
         Self {
-            index: HashTable::new(),
-            closed: 0,
             options,
+            shares,
+            ..Self::default()
         }
     }
 
@@ -117,6 +121,7 @@ impl Tracker {
                 Err(Skip::Fault(kind, detail)) => tracked.skip(file, at.offset, kind, detail),
             }
         }
+        tracked.spread = Spread::new(std::mem::take(&mut self.sums), self.shares);
         tracked
     }
 
@@ -136,7 +141,7 @@ impl Tracker {
                         return tracked.counts.lose(id, at, &mut tracked.faults);
                     }
                     Found::Unknown => {
-                        let before = tracked.sums.len() as u32;
+                        let before = self.sums.len() as u32;
                         self.closed = before;
                         let later = Later {
                             packet,
@@ -157,24 +162,23 @@ impl Tracker {
         {
             let errors = Errors::of(packet.protocol, kind, code);
             let sum = Connection::of_error(&quoted, errors, at);
-            let last = self.last_of(&sum.key, &mut tracked.sums);
-            match last {
+            match self.last_of(&sum.key) {
                 Some(last) if last.continues(&sum) => last.append(&sum),
-                _ => self.push(sum, &mut tracked.sums),
+                _ => self.push(sum),
             }
         } else {
             let (key, side) = key_of(&packet);
-            let last = self.last_of(&key, &mut tracked.sums);
+            let last = self.last_of(&key);
             if !last.is_some_and(|last| last.add(side, &packet, at)) {
-                let sum = Connection::begin(key, side, &packet, at);
-                self.push(sum, &mut tracked.sums);
+                self.push(Connection::begin(key, side, &packet, at));
             }
         }
     }
 
     /// The last sum of a key that may be added to.
     #[inline]
-    fn last_of<'s>(&self, key: &Key, sums: &'s mut [Connection]) -> Option<&'s mut Connection> {
+    fn last_of(&mut self, key: &Key) -> Option<&mut Connection> {
+        let sums = &mut self.sums;
         let number = self
             .index
             .find(key.hash(), |&number| sums[number as usize].key == *key)?;
@@ -182,7 +186,8 @@ impl Tracker {
     }
 
     /// A new sum, the last of its key.
-    fn push(&mut self, sum: Connection, sums: &mut Vec<Connection>) {
+    fn push(&mut self, sum: Connection) {
+        let sums = &mut self.sums;
         let next = sums.len() as u32;
         let hash = sum.key.hash();
         let entry = self.index.entry(

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::community::community_id;
 use super::flows::state;
-use super::jsonl::object;
+use super::json_text;
 use crate::flowlog::batch::{FlowState, LogKind, RecordBatch, Tuple};
 use crate::net::{Decision, Direction, Protocol, Timestamp};
 
@@ -233,7 +233,7 @@ pub fn write_flow(
             },
         },
     };
-    object(out, &document)
+    json_text::line(out, &document)
 }
 
 /// `00224812AB34` as the schema wants it: `00-22-48-12-AB-34`.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::escape;
+use super::json_text;
 use crate::audit::{Audit, SCHEMA_VERSION};
 use crate::diagnose::{self, Diagnosis};
 
@@ -14,16 +14,12 @@ use crate::diagnose::{self, Diagnosis};
 /// The same audit gives the same bytes. Characters that a terminal would obey are `\uXXXX`. A large
 /// audit is never held as text.
 pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
-    let mut escaped = Escaped { out };
-    serde_json::to_writer_pretty(&mut escaped, audit)?;
-    escaped.out.write_all(b"\n")
+    json_text::indented(out, audit)
 }
 
 /// Writes a diagnosis as JSON, in the same manner.
 pub fn write_diagnosis(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
-    let mut escaped = Escaped { out };
-    serde_json::to_writer_pretty(&mut escaped, diagnosis)?;
-    escaped.out.write_all(b"\n")
+    json_text::indented(out, diagnosis)
 }
 
 /// The audit as JSON text, as [`write()`] writes it.
@@ -32,31 +28,6 @@ pub fn render(audit: &Audit) -> String {
     // Into memory, with string keys only, this cannot fail.
     drop(write(audit, &mut text));
     String::from_utf8(text).unwrap_or_default()
-}
-
-/// Escapes what passes. `serde_json` writes whole characters.
-pub(super) struct Escaped<'a> {
-    /// Where it passes to.
-    pub(super) out: &'a mut dyn Write,
-}
-
-impl Write for Escaped<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Nearly all of it: our own words, numbers and marks.
-        if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
-            self.out.write_all(bytes)?;
-            return Ok(bytes.len());
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.out.write_all(escape::json(text).as_bytes())?,
-            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// The JSON schema (draft 2020-12) of what [`render`] writes, with a final line break.
@@ -92,10 +63,10 @@ pub fn diagnosis_schema() -> String {
 }
 
 pub(super) fn pretty(value: &impl serde::Serialize) -> String {
+    let mut text = Vec::new();
     // The model has string keys only and its `Serialize` is derived, so this cannot fail.
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    escape::json(&text).into_owned()
+    drop(json_text::indented(&mut text, value));
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::json::Escaped;
+use super::json_text;
 use crate::audit::{Audit, BaselineText, Basis, Incident, Input};
 
 /// The first line.
@@ -54,15 +54,7 @@ fn lines<T: Serialize>(out: &mut dyn Write, r#type: &'static str, items: &[T]) -
 }
 
 fn line<T: Serialize>(out: &mut dyn Write, r#type: &'static str, item: &T) -> io::Result<()> {
-    object(out, &Line { r#type, item })
-}
-
-/// Writes one value as a line of JSON, with what a terminal would obey as `\uXXXX`.
-pub(super) fn object(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    // As one piece: the many small ones of a line would each go through the output on its own.
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    Escaped { out }.write_all(&line)
+    json_text::line(out, &Line { r#type, item })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod flows;
 pub mod html;
 pub mod json;
+mod json_text;
 pub mod jsonl;
 pub mod junit;
 pub mod manifest;

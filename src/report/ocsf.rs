@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::jsonl::object;
+use super::json_text;
 use crate::audit::checks::severity_word;
 use crate::audit::{Audit, Finding, Observed, Requirement, RuleLocation, Severity, Verdict};
 use crate::net::Timestamp;
@@ -25,12 +25,12 @@ pub const VERSION: &str = "1.8.0";
 /// Writes the audit: findings, requirements, flow groups.
 pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     for finding in &audit.findings {
-        object(out, &of_finding(audit, finding))?;
+        json_text::line(out, &of_finding(audit, finding))?;
     }
     let told = told(&audit.findings);
     for requirement in &audit.requirements {
         if !told.contains(&(requirement.subnet.as_str(), requirement.row.as_str())) {
-            object(out, &of_requirement(audit, requirement))?;
+            json_text::line(out, &of_requirement(audit, requirement))?;
         }
     }
     network::write_groups(audit, out)

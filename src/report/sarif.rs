@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::json::Escaped;
+use super::json_text;
 use crate::audit::checks::{CHECKS, Check, severity_word};
 use crate::audit::{Audit, Finding, RuleLocation, SampleText, Severity};
 
@@ -155,9 +155,7 @@ pub fn write(
             },
         }],
     });
-    let mut escaped = Escaped { out };
-    serde_json::to_writer_pretty(&mut escaped, &log)?;
-    escaped.out.write_all(b"\n")
+    json_text::indented(out, &log)
 }
 
 /// A check as a rule: its text is the help.

@@ -12,7 +12,7 @@ use crate::flowlog::batch::{FlowState, LogKind, RecordBatch, Tuple};
 use crate::net::{Decision, Direction, Outcome, Protocol};
 use crate::report::community::community_id;
 use crate::report::ecs::subscription;
-use crate::report::jsonl::object;
+use crate::report::json_text;
 
 /// What a network activity is: number, name, and the name of its type.
 #[derive(Clone, Copy)]
@@ -277,7 +277,7 @@ pub(super) fn write_groups(audit: &Audit, out: &mut dyn Write) -> io::Result<()>
     let groups = audit.groups.iter();
     groups
         .map(|group| of_group(version, group))
-        .try_for_each(|event| object(out, &event))
+        .try_for_each(|event| json_text::line(out, &event))
 }
 
 fn of_group<'a>(version: &'a str, group: &'a TrafficGroup) -> Event<'a, OfGroup<'a>> {
@@ -390,5 +390,5 @@ pub fn write_flow(
         uid: Some(uid),
         name: None,
     });
-    object(out, &event)
+    json_text::line(out, &event)
 }
