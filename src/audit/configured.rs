@@ -7,6 +7,7 @@ use crate::classify::addresses_of;
 use crate::environment::{Environment, ServiceTags};
 use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
 use crate::policy::decider::Decider;
+use crate::policy::diff::diff;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
 use crate::policy::prove::{Part, Prover, Verdict};
@@ -95,6 +96,33 @@ pub(crate) fn of_requirements(
     }
     let told = all.into_iter().map(|asked| asked.map(Asked::told));
     told.collect()
+}
+
+/// Whether `after` denies packets of a requirement that `before` allows.
+pub(crate) fn denies_more(
+    bound: &Bound<'_>,
+    environment: &Environment,
+    tags: &ServiceTags,
+    before: &Network<'_>,
+    after: &Network<'_>,
+) -> bool {
+    let asked = Asked::new(Terms {
+        environment,
+        tags,
+        bound,
+    });
+    let subnet = &environment.subnets[bound.subnet as usize].prefixes;
+    before.places(subnet, bound.direction).iter().any(|old| {
+        let places = after.places(&old.addresses, bound.direction);
+        places.iter().any(|new| {
+            let local = asked.local.intersection(&new.addresses);
+            asked.remotes.iter().any(|remote| {
+                let cube = asked.terms.cube(&local, remote);
+                let difference = diff(&old.levels, &new.levels, &cube);
+                difference.newly_denied().next().is_some()
+            })
+        })
+    })
 }
 
 impl Configured {

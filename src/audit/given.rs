@@ -19,16 +19,16 @@ use crate::tally::{Facts, Group, Port, RuleName};
 use super::model::{GivenRuling, RuleLocation};
 
 /// The levels on the way of some addresses.
-struct Way {
-    direction: Direction,
-    addresses: PrefixSet,
-    levels: Vec<Level>,
+pub(super) struct Way {
+    pub(super) direction: Direction,
+    pub(super) addresses: PrefixSet,
+    pub(super) levels: Vec<Level>,
 }
 
 /// The rules of a network, by the addresses that they stand before.
 pub struct Ways<'a> {
     pub(crate) network: &'a Network<'a>,
-    ways: Vec<Way>,
+    pub(super) ways: Vec<Way>,
 }
 
 impl<'a> Ways<'a> {
@@ -178,14 +178,14 @@ pub(crate) fn is_logged(level: &Level, rule: usize, logged: &RuleName) -> bool {
 }
 
 /// The class of the logged end.
-fn local(group: &Group) -> ClassId {
+pub(super) fn local(group: &Group) -> ClassId {
     match group.direction {
         Direction::Inbound => group.destination,
         Direction::Outbound => group.source,
     }
 }
 
-fn way_of(
+pub(super) fn way_of(
     ways: &Ways<'_>,
     classes: &Classes,
     local: ClassId,
@@ -197,7 +197,7 @@ fn way_of(
     }
 }
 
-fn known(group: &Group, classes: &Classes) -> Option<Known> {
+pub(super) fn known(group: &Group, classes: &Classes) -> Option<Known> {
     let protocol = ProtocolSet::of(group.protocol);
     let first = |class: ClassId| classes.first.get(class.0 as usize).copied();
     let (source, destination) = (first(group.source)?, first(group.destination)?);

@@ -15,6 +15,7 @@ pub mod model;
 mod names;
 mod observe;
 mod onset;
+pub mod replay;
 mod requirements;
 #[cfg(test)]
 mod testing;

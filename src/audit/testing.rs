@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalogue::{AddressTerm, Condition, KnownPeers, Profile, Row};
-use crate::classify::{Class, ClassId, Classes, Membership, Scope};
+use crate::classify::{Class, ClassId, Classes, Membership, Scope, Spans};
 use crate::environment::{Environment, Subnet};
 use crate::flowlog::LogKind;
 use crate::net::{Decision, Direction, Outcome, PortSet, PrefixSet, Protocol};
@@ -82,6 +82,7 @@ pub(crate) fn classes() -> Classes {
         first: Vec::new(),
         terms,
         classes: classes.collect(),
+        spans: Spans::default(),
     }
 }
 

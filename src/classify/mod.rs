@@ -5,6 +5,6 @@ pub mod classes;
 pub mod lookup;
 pub mod partition;
 
-pub use classes::{Class, ClassId, Classes, Membership, Scope};
+pub use classes::{Class, ClassId, Classes, Membership, Scope, Spans};
 pub use lookup::Lookup;
 pub use partition::{Partition, addresses_of, terms_of};

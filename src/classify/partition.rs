@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Class, Classes, Membership, Scope};
+use super::classes::{Class, Classes, Membership, Scope, Spans};
 use super::lookup::{Intervals, Lookup, MOST_CLASSES};
 use crate::catalogue::{AddressTerm, Row};
 use crate::environment::{Environment, ServiceTags};
@@ -238,6 +238,7 @@ impl Partition {
                 .iter()
                 .map(|&(family, number)| crate::net::prefix::address(family, number))
                 .collect(),
+            spans: Spans::new(&v4, &v6),
         };
         Ok(Self {
             classes,

@@ -68,11 +68,17 @@ impl<'a> Asker<'a> {
     /// What becomes of the packets of which `known` is known. A rule for certain ports may match one
     /// whose port is not known.
     pub fn ask(&self, known: &Known) -> Ruling {
+        Ruling::new(self.levels, &self.deciders(known))
+    }
+
+    /// What decides at each level, were it asked: levels behind a security admin rule that ends the
+    /// evaluation are not.
+    pub fn deciders(&self, known: &Known) -> Vec<Decider> {
         let Some(protocol) = ProtocolSet::EACH
             .iter()
             .position(|&each| each == known.protocol)
         else {
-            return Ruling::new(self.levels, &vec![Decider::Nothing; self.levels.len()]);
+            return vec![Decider::Nothing; self.levels.len()];
         };
         let (family, source) = number(known.source);
         let (_, destination) = number(known.destination);
@@ -93,7 +99,7 @@ impl<'a> Asker<'a> {
         let columns = matching.ones().map(|column| self.compiled.columns[column]);
         let mut columns = columns.peekable();
         let lists = self.compiled.lists.iter().zip(self.levels);
-        let deciders: Vec<_> = lists
+        lists
             .map(|(list, level)| {
                 let mut of_list =
                     std::iter::from_fn(|| columns.next_if(|column| column.row < list.end));
@@ -109,8 +115,7 @@ impl<'a> Asker<'a> {
                 of_list.for_each(drop);
                 decider
             })
-            .collect();
-        Ruling::new(self.levels, &deciders)
+            .collect()
     }
 
     fn port_rows(&self, side: usize, port: Option<u16>) -> PortRows<'_> {

@@ -155,6 +155,12 @@ impl<'a> Network<'a> {
         places
     }
 
+    /// Whether the documents give the subnet of an address: then they say whether an NSG stands before
+    /// it.
+    pub fn gives_subnet_of(&self, local: IpAddr) -> bool {
+        self.subnets().any(|subnet| subnet.prefixes.contains(local))
+    }
+
     /// Where the documents state a rule of a level: file and JSON path; empty where they do not.
     pub fn stated_at(&self, level: &Level, rule: &Rule) -> (String, String) {
         if level.kind == LevelKind::Admin {
@@ -461,6 +467,8 @@ pub struct Changed {
     pub subnet: String,
     /// Direction, seen from it.
     pub direction: Direction,
+    /// The addresses.
+    pub addresses: PrefixSet,
     /// The levels before.
     pub before: Vec<Level>,
     /// The levels after.
@@ -487,6 +495,7 @@ pub fn changes(
                         difference: diff(&old.levels, &new.levels, &within),
                         before: old.levels.clone(),
                         after: new.levels,
+                        addresses: new.addresses,
                     });
                 }
             }
