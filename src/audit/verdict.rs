@@ -40,6 +40,8 @@ pub(crate) struct Decided<'a> {
     pub(crate) by_packets: Option<ByPackets>,
     /// Where nothing else was seen of it: connections that were refused.
     pub(crate) refused: Option<Observed>,
+    /// Whether routes alone keep it from arriving: no rule denies it, and none was logged that did.
+    pub(crate) by_routes: bool,
 }
 
 /// What packets show of a requirement that is blocked.
@@ -196,6 +198,7 @@ impl<'a> Judge<'a> {
         let mut requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
         requirement.dropped_behind = !evidence.behind.is_empty();
         requirement.configured = configured.map(Configured::text);
+        let denied_by_none = requirement.denied.rules.is_empty();
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
@@ -209,6 +212,7 @@ impl<'a> Judge<'a> {
                 behind: !evidence.behind.is_empty(),
             }),
             refused: is_refused.then_some(refused),
+            by_routes: denied_by_none && configured.is_some_and(joint::is_by_routes),
         }
     }
 
