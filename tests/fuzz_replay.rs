@@ -26,8 +26,9 @@ fn every_kept_file_passes_its_target() {
 /// `FUZZ_ROUNDS` says. The changes are the same each time, so that a failure can be had again.
 #[test]
 fn files_that_were_changed_at_random_pass_too() {
-    let rounds = std::env::var("FUZZ_ROUNDS").ok();
-    let rounds: u64 = rounds.and_then(|text| text.parse().ok()).unwrap_or(100);
+    let rounds = std::env::var_os("FUZZ_ROUNDS");
+    let rounds = rounds.and_then(|text| text.to_str()?.parse().ok());
+    let rounds: u64 = rounds.unwrap_or(100);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for (target, body) in bodies::TARGETS {

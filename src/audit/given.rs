@@ -31,7 +31,7 @@ struct Way {
 /// The rules of a network, by the addresses that they stand before.
 pub struct Ways<'a> {
     pub(crate) network: &'a Network<'a>,
-    ways: Vec<Way>,
+    list: Vec<Way>,
     routing: Routing,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Ways<'a> {
         }
         Self {
             network,
-            ways,
+            list: ways,
             routing: network.routing(),
         }
     }
@@ -65,7 +65,7 @@ impl<'a> Ways<'a> {
     /// Every set of addresses that the rules tell apart.
     pub fn cuts(&self) -> Vec<PrefixSet> {
         let mut cuts = BTreeSet::new();
-        for way in &self.ways {
+        for way in &self.list {
             cuts.insert(way.addresses.clone());
             for rule in way.levels.iter().flat_map(|level| &level.rules) {
                 cuts.insert(rule.source.known.clone());
@@ -76,7 +76,7 @@ impl<'a> Ways<'a> {
     }
 
     fn of(&self, local: IpAddr, direction: Direction) -> Option<usize> {
-        self.ways
+        self.list
             .iter()
             .position(|way| way.direction == direction && way.addresses.contains(local))
     }
@@ -105,7 +105,7 @@ impl<'a> Given<'a> {
     /// Asks the rules about every group.
     pub(crate) fn new(ways: &'a Ways<'a>, facts: &'a Facts) -> Self {
         let askers: Vec<_> = ways
-            .ways
+            .list
             .iter()
             .map(|way| Asker::new(&way.levels))
             .collect();
@@ -140,7 +140,7 @@ impl<'a> Given<'a> {
 
     /// The levels that decided.
     pub(crate) fn levels(&self, ruled: &Ruled) -> &'a [Level] {
-        &self.ways.ways[ruled.way].levels
+        &self.ways.list[ruled.way].levels
     }
 
     /// Who decides, in words.

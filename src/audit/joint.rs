@@ -57,7 +57,7 @@ pub(crate) fn reasons(observed: Verdict, seen: bool, rules: &Configured) -> Vec<
 }
 
 /// Whether routes alone keep a requirement's packets from arriving: no rule denies any of them.
-pub(crate) fn is_by_routes(rules: &Configured) -> bool {
+fn is_by_routes(rules: &Configured) -> bool {
     rules.rules.is_empty() && rules.routed.dropped().next().is_some()
 }
 

@@ -11,7 +11,7 @@ use super::configured::Configured;
 use super::joined::{is_dropped_behind, is_same_conversation};
 use super::joint;
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
-use super::model::{Change, Observed, OutcomeCount, Requirement, Verdict};
+use super::model::{Change, ConfiguredVerdict, Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
 use super::observe::{Presenter, count};
 use super::onset;
@@ -40,8 +40,19 @@ pub(crate) struct Decided<'a> {
     pub(crate) by_packets: Option<ByPackets>,
     /// Where nothing else was seen of it: connections that were refused.
     pub(crate) refused: Option<Observed>,
-    /// Whether routes alone keep it from arriving: no rule denies it, and none was logged that did.
-    pub(crate) by_routes: bool,
+}
+
+impl Decided<'_> {
+    /// Whether routes alone keep it from arriving: no given rule denies any of it, and none was logged
+    /// that did.
+    pub(crate) fn is_by_routes(&self) -> bool {
+        let given = self.requirement.configured.as_ref();
+        let kept = given.is_some_and(|given| {
+            let blocks = [ConfiguredVerdict::Blocked, ConfiguredVerdict::Partly];
+            given.rules.is_empty() && blocks.contains(&given.verdict)
+        });
+        kept && self.requirement.denied.rules.is_empty()
+    }
 }
 
 /// What packets show of a requirement that is blocked.
@@ -198,7 +209,6 @@ impl<'a> Judge<'a> {
         let mut requirement = self.requirement(bound, verdict, reason, seen, packets, changes);
         requirement.dropped_behind = !evidence.behind.is_empty();
         requirement.configured = configured.map(Configured::text);
-        let denied_by_none = requirement.denied.rules.is_empty();
         let is_refused = verdict == Verdict::Unproven && !evidence.refused.is_empty();
         Decided {
             bound,
@@ -212,7 +222,6 @@ impl<'a> Judge<'a> {
                 behind: !evidence.behind.is_empty(),
             }),
             refused: is_refused.then_some(refused),
-            by_routes: denied_by_none && configured.is_some_and(joint::is_by_routes),
         }
     }
 

@@ -142,7 +142,7 @@ pub struct Doubt {
 /// The routes of a subnet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes {
-    routes: Vec<Route>,
+    all: Vec<Route>,
     /// Of each route the addresses for which it is chosen.
     chosen: Vec<PrefixSet>,
     doubts: Vec<Doubt>,
@@ -180,7 +180,7 @@ impl Routes {
         doubts.extend(contested(&routes, &chosen));
         doubts.retain(|doubt| !doubt.addresses.is_empty());
         Self {
-            routes,
+            all: routes,
             chosen,
             doubts,
         }
@@ -196,7 +196,7 @@ impl Routes {
     pub fn parts(&self, within: &PrefixSet) -> Vec<Part<'_>> {
         let mut rest = within.clone();
         let mut parts = Vec::new();
-        for (route, chosen) in self.routes.iter().zip(&self.chosen) {
+        for (route, chosen) in self.all.iter().zip(&self.chosen) {
             let addresses = chosen.intersection(&rest);
             if !addresses.is_empty() {
                 rest = rest.difference(&addresses);
@@ -216,7 +216,7 @@ impl Routes {
         let doubts = doubts.filter(|doubt| doubt.addresses.contains(address));
         Part {
             addresses: PrefixSet::new([address.into()]),
-            route: chosen.map(|at| &self.routes[at]),
+            route: chosen.map(|at| &self.all[at]),
             doubts: doubts.map(|doubt| doubt.why.as_str()).collect(),
         }
     }
@@ -460,7 +460,7 @@ mod tests {
             let hosts = (0..64u32).map(|host| IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + host)));
             let more = (0..8u128).map(|host| IpAddr::from(std::net::Ipv6Addr::from((0xfd << 120) + host)));
             for address in hosts.chain(more) {
-                let expected = naive(&routes.routes, address).map(|at| &routes.routes[at]);
+                let expected = naive(&routes.all, address).map(|at| &routes.all[at]);
                 prop_assert_eq!(routes.of(address).route, expected);
                 let holding: Vec<_> =
                     parts.iter().filter(|part| part.addresses.contains(address)).collect();

@@ -35,9 +35,13 @@ struct Taken {
 
 impl Taken {
     fn add(&mut self, bound: &Bound<'_>, configured: &Configured, part: &RoutedPart) {
+        let whole = part.addresses == configured.routed.remote;
         self.purposes.insert(format!(
-            "{} ({} {})",
-            configured.purpose, configured.direction, configured.ports
+            "{} ({} {}{})",
+            configured.purpose,
+            configured.direction,
+            configured.ports,
+            if whole { "" } else { ", in part" }
         ));
         self.rows.insert(configured.row.clone());
         self.subnets.insert(configured.subnet.clone());

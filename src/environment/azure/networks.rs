@@ -106,7 +106,7 @@ fn service_endpoint(node: &Node<'_>) -> Option<ServiceEndpoint> {
     let locations = node.leaves("locations").into_iter();
     Some(ServiceEndpoint {
         service: node.name("service")?,
-        locations: locations.filter_map(|leaf| leaf.text()).collect(),
+        locations: locations.filter_map(Leaf::text).collect(),
     })
 }
 

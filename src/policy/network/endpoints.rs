@@ -31,11 +31,10 @@ impl Network<'_> {
         let policies = subnet.map_or("", |subnet| &subnet.private_endpoint_policies);
         let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(policies));
         match self.endpoint(local, subnet) {
-            Exempt::Yes if is(&FILTERED) => Exempt::No,
+            Exempt::Yes | Exempt::Unknown(_) if is(&FILTERED) => Exempt::No,
             Exempt::Yes if !is(&NOT_FILTERED) => {
                 Exempt::Unknown("whether NSGs filter private endpoints in its subnet")
             }
-            Exempt::Unknown(_) if is(&FILTERED) => Exempt::No,
             other => other,
         }
     }

@@ -173,7 +173,7 @@ impl Network<'_> {
         }
         if listed.unread > 0 {
             made.doubt(
-                PrefixSet::any(),
+                &PrefixSet::any(),
                 "routes of the listing could not be read".to_owned(),
             );
         }
@@ -213,7 +213,7 @@ impl Network<'_> {
                     "the address space behind peering {} is not given",
                     peering.name
                 );
-                made.doubt(PrefixSet::any(), why);
+                made.doubt(&PrefixSet::any(), why);
             }
             for prefix in space.prefixes() {
                 made.system(prefix.to_string(), vec![prefix], Rank::System, Hop::Peering);
@@ -261,7 +261,7 @@ impl Network<'_> {
         let known = ENDPOINTS.iter().find(|(name, _)| is_same(name, service));
         let Some((_, tag)) = known else {
             let why = format!("what addresses {service} has, is not known");
-            return made.doubt(public(), why);
+            return made.doubt(&public(), why);
         };
         let networks = |tag: &str| self.tags.editions.get(self.edition)?.networks(tag);
         let everywhere = endpoint.locations.iter().any(|one| one == "*");
@@ -290,7 +290,7 @@ impl Network<'_> {
         if unknown {
             let all = networks(tag).map_or_else(public, PrefixSet::new);
             made.doubt(
-                all,
+                &all,
                 format!("what addresses the endpoint of {service} has, is not known"),
             );
         }
@@ -332,7 +332,7 @@ impl Network<'_> {
             let name = &stated.name;
             let why =
                 format!("the addresses of {what}, to which route {name} leads, are not known");
-            made.doubt(PrefixSet::any(), why);
+            made.doubt(&PrefixSet::any(), why);
         }
     }
 
@@ -371,7 +371,7 @@ impl Network<'_> {
         let preferred = preferred.flat_map(|route| route.prefixes.iter().copied());
         let rest = PrefixSet::new(preferred).complement();
         made.doubt(
-            rest,
+            &rest,
             "routes that a gateway learned are not given".to_owned(),
         );
     }
@@ -397,7 +397,7 @@ impl Made {
         });
     }
 
-    fn doubt(&mut self, addresses: PrefixSet, why: String) {
+    fn doubt(&mut self, addresses: &PrefixSet, why: String) {
         let platform = PrefixSet::new(PLATFORM.iter().filter_map(|text| parse_prefix(text)));
         self.doubts.push(Doubt {
             addresses: addresses.difference(&platform),

@@ -6,7 +6,7 @@ use crate::policy::network::Network;
 
 const GROUP: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
 
-fn route(name: &str, prefix: &str, hop: &str, address: Value) -> Value {
+fn route(name: &str, prefix: &str, hop: &str, address: &Value) -> Value {
     json!({"name": name, "addressPrefix": prefix, "nextHopType": hop, "nextHopIpAddress": address})
 }
 
@@ -59,14 +59,14 @@ fn taken(azure: &Azure, to: &str) -> String {
 
 fn forced() -> Value {
     table(&[
-        route("all", "0.0.0.0/0", "VirtualAppliance", json!("10.30.0.4")),
+        route("all", "0.0.0.0/0", "VirtualAppliance", &json!("10.30.0.4")),
         route(
             "management",
             "AppServiceManagement",
             "Internet",
-            Value::Null,
+            &Value::Null,
         ),
-        route("nowhere", "172.31.0.0/16", "None", Value::Null),
+        route("nowhere", "172.31.0.0/16", "None", &Value::Null),
     ])
 }
 
@@ -142,7 +142,7 @@ fn what_is_not_given_is_told() {
         taken(&azure, "203.0.113.9"),
         "its route table rt is not given"
     );
-    let odd = table(&[route("odd", "NoSuchTag", "None", Value::Null)]);
+    let odd = table(&[route("odd", "NoSuchTag", "None", &Value::Null)]);
     let azure = read(&[network(&hub(false), &[]), odd]);
     assert_eq!(taken(&azure, "203.0.113.9"), "Internet by , not sure");
     assert_eq!(taken(&read(&[forced()]), "203.0.113.9"), "no subnet");
@@ -215,7 +215,7 @@ fn a_private_endpoint_has_a_route_of_its_own_unless_its_subnet_lets_tables_apply
         "own",
         "10.20.0.0/16",
         "VirtualAppliance",
-        json!("10.30.0.4"),
+        &json!("10.30.0.4"),
     )]);
     for (policies, expected) in [
         ("Disabled", "VirtualNetworkServiceEndpoint by "),
