@@ -2,6 +2,8 @@
 
 #[path = "connections.rs"]
 pub(crate) mod connections;
+#[path = "policy.rs"]
+pub(crate) mod policy;
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -27,13 +29,15 @@ use nsgaudit::simd::{self, Common, Level};
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 10] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("flow_log", flow_log),
     ("segments", segments),
     ("tuple", tuple),
     ("traffic_analytics", traffic_analytics),
     ("documents", documents),
     ("azure_documents", azure_documents),
+    ("contracts", policy::contracts),
+    ("routing", policy::routing),
     ("inputs", inputs),
     ("capture_reader", capture_reader),
     ("capture_layers", capture_layers),

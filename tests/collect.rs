@@ -101,6 +101,16 @@ fn the_script_fills_a_folder_that_proves_the_same() {
         ]);
         bench.run(arguments).expect(1).stdout
     };
+    // Routes are listed with the ID of their interface, in one word.
+    let query = "{networkInterface: {id: '/nics/$(touch broken)'}, value: value}";
+    let mut routes = calls
+        .iter()
+        .filter(|call| call[2] == "show-effective-route-table");
+    assert!(
+        routes.any(|call| call.iter().any(|word| word == query)),
+        "{calls:?}"
+    );
+    assert!(bench.path("collected/rules/admin/1/one.json").exists());
     let collected = bench.path("collected/rules");
     assert_eq!(told(&collected), told(&testdata("azure")));
     // Files are whole or not there.
@@ -205,12 +215,13 @@ fn what_may_be_missing_is_told_and_the_rest_is_fetched() {
     let script = bench.run(["collect", "--print"]).expect(0).stdout;
     let (ran, _) = run_script(&bench, &script, "network manager", 0);
     for told in [
-        "without rules/admin/rules-1.json",
-        "5 files could not be fetched",
+        "without rules/admin/managers.json",
+        "without rules/admin/1/one.json",
+        "6 files could not be fetched",
     ] {
         assert!(ran.stderr.contains(told), "{}", ran.stderr);
     }
     let folder = bench.path("collected");
-    assert!(!folder.join("rules/admin/rules-1.json.part").exists());
+    assert!(!folder.join("rules/admin/1/one.json.part").exists());
     assert!(folder.join("flow-logs/region-1.json").exists());
 }

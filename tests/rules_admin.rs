@@ -39,6 +39,62 @@ fn listed(rules: &[Value]) -> Value {
     json!({"skipToken": "", "value": rules})
 }
 
+/// A rule of another manager.
+fn of_other(mut rule: Value) -> Value {
+    rule["id"] = json!(
+        rule["id"]
+            .as_str()
+            .unwrap_or_default()
+            .replace("avnm", "central")
+    );
+    rule
+}
+
+/// A network manager, with management groups or subscriptions in its scope.
+fn manager(name: &str, key: &str) -> Value {
+    json!({"id": id(&format!("networkManagers/{name}")), "name": name,
+        "type": "Microsoft.Network/networkManagers", "networkManagerScopes": {key: ["/x"]}})
+}
+
+#[test]
+fn of_several_managers_the_one_with_the_higher_scope_comes_first_where_that_is_known() {
+    let folder = folder();
+    let rules = [
+        effective("DenyWeb", 10, "Deny", "443"),
+        of_other(effective("AllowWeb", 20, "Allow", "443")),
+        effective("DenySsh", 30, "Deny", "22"),
+        of_other(effective("DenySshToo", 40, "Deny", "22")),
+    ];
+    folder.add("admin", &listed(&rules));
+    assert_eq!(
+        (folder.answer(WEB), folder.answer(SSH)),
+        ("undetermined".to_owned(), "deny".to_owned())
+    );
+    folder.add("managers", &json!([manager("avnm", "subscriptions")]));
+    assert_eq!(folder.answer(WEB), "undetermined");
+    let both = [
+        manager("avnm", "subscriptions"),
+        manager("central", "managementGroups"),
+    ];
+    folder.add("managers", &json!(both));
+    assert_eq!(
+        (folder.answer(WEB), folder.answer(SSH)),
+        ("allow".to_owned(), "deny".to_owned())
+    );
+    let other = [
+        manager("central", "subscriptions"),
+        manager("avnm", "managementGroups"),
+    ];
+    folder.add("managers", &json!(other));
+    assert_eq!(folder.answer(WEB), "deny");
+    let alike = [
+        manager("central", "managementGroups"),
+        manager("avnm", "managementGroups"),
+    ];
+    folder.add("managers", &json!(alike));
+    assert_eq!(folder.answer(WEB), "undetermined");
+}
+
 /// An NSG that lets HTTPS in and nothing else from outside.
 fn folder() -> Folder {
     Folder::of_rules(&[rule("AllowHttps", 200, "Allow", "*", "443")])

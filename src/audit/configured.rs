@@ -1,16 +1,19 @@
-//! What the rules allow of each requirement, over all packets.
+//! What rules and routes allow of each requirement, over all packets.
 
 use std::collections::BTreeSet;
 
 use crate::catalogue::{AddressTerm, KnownPeers, Profile, Row};
 use crate::classify::addresses_of;
 use crate::environment::{Environment, ServiceTags};
+use crate::net::prefix::Family;
 use crate::net::{Direction, PortSet, PrefixSet, Protocol, ProtocolSet};
 use crate::policy::decider::Decider;
 use crate::policy::diff::diff;
+use crate::policy::network::routes::Routing;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
-use crate::policy::prove::{Part, Prover, Verdict};
+use crate::policy::prove::{Part, Proof, Prover, Verdict};
+use crate::policy::route::Routes;
 use crate::policy::rule::{Answer, Cube, Level};
 use crate::policy::unneeded::{Unneeded, unneeded};
 
@@ -19,6 +22,7 @@ use super::matching::known_lists;
 use super::model::{ConfiguredText, ConfiguredVerdict, RuleLocation};
 use super::names;
 use super::requirements::{Bound, Requirements, Standing, bind};
+use super::routed::Routed;
 
 /// Most parts that are told of a requirement that is not wholly allowed.
 const TOLD: usize = 3;
@@ -46,6 +50,8 @@ pub struct Configured {
     pub reasons: Vec<String>,
     /// The rules that decide what is not allowed.
     pub rules: Vec<RuleLocation>,
+    /// By which routes the packets, or answers to them, leave the subnet.
+    pub routed: Routed,
 }
 
 /// Proves all requirements of a profile, of those that it includes and of the user.
@@ -57,16 +63,18 @@ pub fn configured(
     network: &Network<'_>,
 ) -> Vec<Configured> {
     let requirements = bind(profile, included, environment);
-    let all = of_requirements(&requirements, environment, tags, network);
+    let routing = network.routing();
+    let all = of_requirements(&requirements, environment, tags, network, &routing);
     all.into_iter().flatten().collect()
 }
 
-/// What the rules do with each requirement; `None` of those that are not judged.
+/// What rules and routes do with each requirement; `None` of those that are not judged.
 pub(crate) fn of_requirements(
     requirements: &Requirements<'_>,
     environment: &Environment,
     tags: &ServiceTags,
     network: &Network<'_>,
+    routing: &Routing,
 ) -> Vec<Option<Configured>> {
     let bound = requirements.bound.iter();
     let mut all: Vec<Option<Asked<'_>>> = bound
@@ -88,9 +96,11 @@ pub(crate) fn of_requirements(
         let subnet = &environment.subnets[subnet as usize].prefixes;
         for place in network.places(subnet, direction) {
             let prover = Prover::new(&place.levels);
+            let routes = place.addresses.first().and_then(|first| routing.of(first));
+            let routes = routes.and_then(Result::ok);
             let of_way = all.iter_mut().flatten();
             for asked in of_way.filter(|asked| asked.terms.way() == way) {
-                asked.prove(&place, &prover, network);
+                asked.prove(&place, &prover, network, routes);
             }
         }
     }
@@ -239,6 +249,7 @@ struct Asked<'a> {
     verdicts: Vec<Verdict>,
     reasons: Vec<String>,
     rules: BTreeSet<RuleLocation>,
+    routed: Routed,
 }
 
 impl<'a> Asked<'a> {
@@ -251,11 +262,18 @@ impl<'a> Asked<'a> {
             verdicts: Vec::new(),
             reasons: Vec::new(),
             rules: BTreeSet::new(),
+            routed: Routed::default(),
         }
     }
 
     /// Adds what the rules of a place do with those packets that are of it.
-    fn prove(&mut self, place: &Place, prover: &Prover<'_>, network: &Network<'_>) {
+    fn prove(
+        &mut self,
+        place: &Place,
+        prover: &Prover<'_>,
+        network: &Network<'_>,
+        routes: Option<&Routes>,
+    ) {
         let local = self.local.intersection(&place.addresses);
         if local.is_empty() {
             return;
@@ -266,17 +284,68 @@ impl<'a> Asked<'a> {
             if proof.parts.is_empty() && remote.unknown.is_empty() {
                 continue;
             }
-            self.verdicts.push(if remote.unknown.is_empty() {
-                proof.verdict
+            let routed = Routed::new(routes, &reached(&local, &remote.addresses));
+            if remote.unknown.is_empty() {
+                let verdicts = self.beside_routes(&local, remote, prover, (&proof, &routed));
+                self.verdicts.extend(verdicts);
             } else {
-                Verdict::Undetermined
-            });
+                self.verdicts.push(Verdict::Undetermined);
+            }
+            let direction = self.terms.bound.direction;
+            for part in routed.dropped() {
+                let why = part.why(direction);
+                if !self.reasons.contains(&why) {
+                    self.reasons.push(why);
+                }
+            }
+            self.routed.add(routed);
             let parts = || proof.parts.iter();
             self.reasons
                 .extend(parts().filter_map(|part| why(part, place)));
             let deciders = parts().flat_map(|part| deciders(part, place));
             self.rules.extend(locations(network, deciders));
         }
+    }
+
+    /// What holds of packets of which routes drop some: those are blocked whatever rules say, or it is
+    /// not known, and the rules decide of the others.
+    fn beside_routes(
+        &self,
+        local: &PrefixSet,
+        remote: &Remote,
+        prover: &Prover<'_>,
+        (proof, routed): (&Proof, &Routed),
+    ) -> Vec<Verdict> {
+        let dropped = |sure: bool| {
+            let parts = routed.dropped().filter(|part| part.is_sure() == sure);
+            parts.fold(PrefixSet::empty(), |all, part| all.union(&part.addresses))
+        };
+        let (sure, doubtful) = (dropped(true), dropped(false));
+        if sure.is_empty() && doubtful.is_empty() {
+            return vec![proof.verdict];
+        }
+        let of = |addresses: PrefixSet| {
+            let part = Remote {
+                addresses,
+                ports: remote.ports.clone(),
+                unknown: Vec::new(),
+            };
+            let proof = prover.prove(&self.terms.cube(local, &part));
+            (!proof.parts.is_empty()).then_some(proof.verdict)
+        };
+        let rest = remote.addresses.difference(&sure.union(&doubtful));
+        let mut verdicts = Vec::new();
+        if !sure.is_empty() {
+            verdicts.push(Verdict::Blocked);
+        }
+        if !doubtful.is_empty() {
+            verdicts.extend(of(doubtful).map(|verdict| match verdict {
+                Verdict::Blocked => Verdict::Blocked,
+                _ => Verdict::Undetermined,
+            }));
+        }
+        verdicts.extend(of(rest));
+        verdicts
     }
 
     fn told(self) -> Configured {
@@ -286,6 +355,7 @@ impl<'a> Asked<'a> {
             verdicts,
             mut reasons,
             rules,
+            routed,
             ..
         } = self;
         let (row, bound) = (terms.bound.row, terms.bound);
@@ -315,6 +385,7 @@ impl<'a> Asked<'a> {
             verdict: joined(&verdicts),
             reasons,
             rules: rules.into_iter().collect(),
+            routed,
         }
     }
 }
@@ -413,6 +484,16 @@ impl Terms<'_> {
             destination_ports: remote.ports.clone(),
         }
     }
+}
+
+/// The addresses of those families that the local end has: no packet has both.
+fn reached(local: &PrefixSet, remote: &PrefixSet) -> PrefixSet {
+    let families = [Family::V4, Family::V6].into_iter();
+    let families = families.filter(|&family| !local.ranges(family).is_empty());
+    families.fold(PrefixSet::empty(), |all, family| {
+        let ranges = remote.ranges(family).iter().copied();
+        all.union(&PrefixSet::from_ranges(family, ranges))
+    })
 }
 
 /// The protocols that a row is judged on: TCP, where it names none.

@@ -3,15 +3,18 @@
 //! The classes are cut by every set of addresses that a rule names, so the first address of a class
 //! stands for all of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::classify::{ClassId, Classes, Scope};
 use crate::environment::Environment;
-use crate::net::rule_name::bare;
+use crate::flowlog::LogKind;
 use crate::net::{Direction, PrefixSet, ProtocolSet};
 use crate::policy::ask::{Asker, Known};
 use crate::policy::decider::{Decider, Ruling};
+use crate::policy::logged::{Asked, Compared, Logged, Speaks, compare};
+use crate::policy::network::routes::Routing;
 use crate::policy::network::{Network, Place};
 use crate::policy::rule::Level;
 use crate::tally::{Facts, Group, Port, RuleName};
@@ -28,7 +31,8 @@ pub(super) struct Way {
 /// The rules of a network, by the addresses that they stand before.
 pub struct Ways<'a> {
     pub(crate) network: &'a Network<'a>,
-    pub(super) ways: Vec<Way>,
+    pub(super) list: Vec<Way>,
+    routing: Routing,
 }
 
 impl<'a> Ways<'a> {
@@ -46,13 +50,22 @@ impl<'a> Ways<'a> {
                 }
             }
         }
-        Self { network, ways }
+        Self {
+            network,
+            list: ways,
+            routing: network.routing(),
+        }
+    }
+
+    /// The routes of the subnets.
+    pub(crate) fn routing(&self) -> &Routing {
+        &self.routing
     }
 
     /// Every set of addresses that the rules tell apart.
     pub fn cuts(&self) -> Vec<PrefixSet> {
         let mut cuts = BTreeSet::new();
-        for way in &self.ways {
+        for way in &self.list {
             cuts.insert(way.addresses.clone());
             for rule in way.levels.iter().flat_map(|level| &level.rules) {
                 cuts.insert(rule.source.known.clone());
@@ -63,7 +76,7 @@ impl<'a> Ways<'a> {
     }
 
     fn of(&self, local: IpAddr, direction: Direction) -> Option<usize> {
-        self.ways
+        self.list
             .iter()
             .position(|way| way.direction == direction && way.addresses.contains(local))
     }
@@ -76,9 +89,13 @@ pub(crate) struct Ruled {
     pub(crate) ruling: Ruling,
 }
 
+/// Askers of single levels, by their way and their place on it.
+pub(crate) type LevelAskers<'a> = BTreeMap<(usize, usize), Asker<'a>>;
+
 /// What the given rules do with all groups.
 pub(crate) struct Given<'a> {
     ways: &'a Ways<'a>,
+    facts: &'a Facts,
     /// Of each group, in the facts' order; `None` where the logged end is in no known subnet, or the
     /// protocol is none that rules know.
     pub(crate) groups: Vec<Option<Ruled>>,
@@ -86,9 +103,9 @@ pub(crate) struct Given<'a> {
 
 impl<'a> Given<'a> {
     /// Asks the rules about every group.
-    pub(crate) fn new(ways: &'a Ways<'a>, facts: &Facts) -> Self {
+    pub(crate) fn new(ways: &'a Ways<'a>, facts: &'a Facts) -> Self {
         let askers: Vec<_> = ways
-            .ways
+            .list
             .iter()
             .map(|way| Asker::new(&way.levels))
             .collect();
@@ -109,7 +126,11 @@ impl<'a> Given<'a> {
                 })
             })
             .collect();
-        Self { ways, groups }
+        Self {
+            ways,
+            facts,
+            groups,
+        }
     }
 
     /// The rules themselves.
@@ -119,7 +140,7 @@ impl<'a> Given<'a> {
 
     /// The levels that decided.
     pub(crate) fn levels(&self, ruled: &Ruled) -> &'a [Level] {
-        &self.ways.ways[ruled.way].levels
+        &self.ways.list[ruled.way].levels
     }
 
     /// Who decides, in words.
@@ -133,6 +154,36 @@ impl<'a> Given<'a> {
             answer: ruled.ruling.answer,
             by: self.words(ruled),
         }
+    }
+
+    /// What a log says of a group's flows, held against the rules. `askers` are those of single levels,
+    /// compiled when they are first asked.
+    pub(crate) fn compare(
+        &self,
+        ruled: &Ruled,
+        group: &Group,
+        logged: &RuleName,
+        askers: &mut LevelAskers<'a>,
+    ) -> (Compared, Option<Asked>) {
+        let levels = self.levels(ruled);
+        let said = Logged {
+            decision: group.decision,
+            speaks: speaks(group.kind),
+            acl: &logged.acl,
+            rule: &logged.rule,
+        };
+        let askers = RefCell::new(askers);
+        compare(levels, &said, |range| {
+            if range == (0..levels.len()) {
+                return Ok(ruled.ruling.clone());
+            }
+            let known = known(group, &self.facts.classes).ok_or("since its ends are not known")?;
+            let mut askers = askers.borrow_mut();
+            let asker = askers
+                .entry((ruled.way, range.start))
+                .or_insert_with(|| Asker::new(&levels[range]));
+            Ok(asker.ask(&known))
+        })
     }
 
     /// The rules that surely decide.
@@ -168,13 +219,13 @@ pub(crate) fn locations<'l>(
     found.into_iter().collect()
 }
 
-/// Whether a rule is the one that a log names: `UserRule_x` and `DefaultRule_x` are `x`. Virtual
-/// network flow logs may name the holder by a GUID, which no document of rules states: then the
-/// name of the rule alone tells.
-pub(crate) fn is_logged(level: &Level, rule: usize, logged: &RuleName) -> bool {
-    let same_holder = !logged.acl.contains('/') || level.is_held_by(&logged.acl);
-    let name = &level.rules[rule].name;
-    same_holder && bare(&logged.rule).is_some_and(|logged| name.eq_ignore_ascii_case(logged))
+/// Whose decision a kind of log tells.
+pub fn speaks(kind: LogKind) -> Speaks {
+    match kind {
+        LogKind::NsgV1 | LogKind::NsgV2 => Speaks::Nsg,
+        LogKind::VnetV4 | LogKind::Capture => Speaks::Path,
+        LogKind::TrafficAnalytics => Speaks::Either,
+    }
 }
 
 /// The class of the logged end.
@@ -212,36 +263,4 @@ pub(super) fn known(group: &Group, classes: &Classes) -> Option<Known> {
             Port::Other => None,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_is_the_logged_one_by_name_and_by_its_holder_where_that_is_told() {
-        use crate::policy::rule::LevelKind;
-        let mut network = crate::policy::testing::named_level("hardening");
-        (network.kind, network.name) = (LevelKind::Subnet, "NSG-APIM".to_owned());
-        network.id = "/x/networkSecurityGroups/nsg-apim".to_owned();
-        let told = |acl: &str, rule: &str| {
-            let logged = RuleName {
-                acl: acl.to_owned(),
-                rule: rule.to_owned(),
-            };
-            is_logged(&network, 0, &logged)
-        };
-        let path = "/X/NETWORKSECURITYGROUPS/NSG-APIM";
-        assert!(told(path, "UserRule_hardening"));
-        assert!(!told(path, "UserRule_other"));
-        assert!(!told(
-            "/X/NETWORKSECURITYGROUPS/NSG-ASE",
-            "UserRule_hardening"
-        ));
-        assert!(told(
-            "00000000-1234-abcd-ef00-c1c2c3c4c5c6",
-            "UserRule_hardening"
-        ));
-        assert!(told("", "hardening"));
-    }
 }

@@ -21,21 +21,26 @@ pub(crate) fn verdict(observed: Verdict, seen: bool, rules: Option<&Configured>)
 /// What the given rules say of it, in sentences; nothing where they only confirm what was seen.
 pub(crate) fn reasons(observed: Verdict, seen: bool, rules: &Configured) -> Vec<String> {
     let why = || rules.reasons.join("; ");
+    let (all, some) = if is_by_routes(rules) {
+        ("routes drop all", "routes drop some")
+    } else {
+        ("rules deny all", "rules deny some")
+    };
     let denied_before = matches!(observed, Verdict::Blocked | Verdict::PartlyBlocked);
     match rules.verdict {
         Rules::Blocked if !seen => vec![format!(
-            "The rules deny all of it ({}), and nothing tried: the next attempt fails.",
+            "The {all} of it ({}), and nothing tried: the next attempt fails.",
             why()
         )],
         Rules::Blocked if denied_before => {
-            vec![format!("The given rules deny all of it: {}.", why())]
+            vec![format!("The given {all} of it: {}.", why())]
         }
         Rules::Blocked => vec![format!(
-            "The given rules deny all of it ({}), though it was seen to work: they changed since, \
+            "The given {all} of it ({}), though it was seen to work: they changed since, \
              or are not those in force.",
             why()
         )],
-        Rules::Partly => vec![format!("The rules deny some of it: {}.", why())],
+        Rules::Partly => vec![format!("The {some} of it: {}.", why())],
         Rules::Undetermined => vec![format!(
             "What the given rules do with it is not known: {}.",
             why()
@@ -49,6 +54,11 @@ pub(crate) fn reasons(observed: Verdict, seen: bool, rules: &Configured) -> Vec<
         ],
         Rules::Allowed => Vec::new(),
     }
+}
+
+/// Whether routes alone keep a requirement's packets from arriving: no rule denies any of them.
+fn is_by_routes(rules: &Configured) -> bool {
+    rules.rules.is_empty() && rules.routed.dropped().next().is_some()
 }
 
 #[cfg(test)]
@@ -68,6 +78,7 @@ mod tests {
             verdict,
             reasons: vec!["denied by x".to_owned()],
             rules: Vec::new(),
+            routed: crate::audit::routed::Routed::default(),
         }
     }
 

@@ -17,6 +17,7 @@ mod observe;
 mod onset;
 pub mod replay;
 mod requirements;
+pub mod routed;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -79,7 +80,9 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
     let configured = match input.rules {
         Some(ways) => {
             let network = ways.network;
-            configured::of_requirements(&requirements, input.environment, input.tags, network)
+            let routing = ways.routing();
+            let (environment, tags) = (input.environment, input.tags);
+            configured::of_requirements(&requirements, environment, tags, network, routing)
         }
         None => vec![None; requirements.bound.len()],
     };
@@ -99,11 +102,15 @@ pub fn audit(input: &AuditInput<'_>) -> Audit {
         decided: &decided,
         read: &read,
         given: given.as_ref(),
+        configured: &configured,
         tags: input.tags,
     }
     .collect();
     let mut assumptions = input.assumptions.clone();
     assumptions.extend(requirements.assumptions.iter().cloned());
+    if let Some(ways) = input.rules {
+        assumptions.extend(routed::not_known(ways.routing(), input.environment));
+    }
     Audit {
         schema: SCHEMA_VERSION.to_owned(),
         program: input.program.to_owned(),

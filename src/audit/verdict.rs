@@ -11,7 +11,7 @@ use super::configured::Configured;
 use super::joined::{is_dropped_behind, is_same_conversation};
 use super::joint;
 use super::matching::{Matcher, is_judged_on, is_open_to_the_internet};
-use super::model::{Change, Observed, OutcomeCount, Requirement, Verdict};
+use super::model::{Change, ConfiguredVerdict, Observed, OutcomeCount, Requirement, Verdict};
 use super::names;
 use super::observe::{Presenter, count};
 use super::onset;
@@ -40,6 +40,19 @@ pub(crate) struct Decided<'a> {
     pub(crate) by_packets: Option<ByPackets>,
     /// Where nothing else was seen of it: connections that were refused.
     pub(crate) refused: Option<Observed>,
+}
+
+impl Decided<'_> {
+    /// Whether routes alone keep it from arriving: no given rule denies any of it, and none was logged
+    /// that did.
+    pub(crate) fn is_by_routes(&self) -> bool {
+        let given = self.requirement.configured.as_ref();
+        let kept = given.is_some_and(|given| {
+            let blocks = [ConfiguredVerdict::Blocked, ConfiguredVerdict::Partly];
+            given.rules.is_empty() && blocks.contains(&given.verdict)
+        });
+        kept && self.requirement.denied.rules.is_empty()
+    }
 }
 
 /// What packets show of a requirement that is blocked.

@@ -149,16 +149,21 @@ while IFS= read -r id; do
   number=$((number + 1))
   try "rules/effective/nsg-$number.json" \
     in_subscription network nic list-effective-nsg --ids="$id"
+  # The list does not say whose routes they are: an ID has no quote, so this is one word of the query.
   try "rules/effective/routes-$number.json" \
-    in_subscription network nic show-effective-route-table --ids="$id"
+    in_subscription network nic show-effective-route-table --ids="$id" \
+    --query "{networkInterface: {id: '$id'}, value: value}"
 done < "$dir/nic-ids.txt"
 
 # Security admin rules, which are asked before any NSG. Needs the extension
 # virtual-network-manager: az extension add --name virtual-network-manager
+try rules/admin/managers.json in_subscription network manager list
 number=0
 while IFS= read -r id; do
   number=$((number + 1))
-  try "rules/admin/rules-$number.json" \
+  # Of several networks the file's name tells for which one it is listed; two may have the same.
+  mkdir -p "$dir/rules/admin/$number"
+  try "rules/admin/$number/${id##*/}.json" \
     in_subscription network manager list-effective-security-admin-rule --ids="$id"
 done < "$dir/vnet-ids.txt"
 

@@ -8,13 +8,14 @@ use clap::{Args, Parser as _};
 use super::args::LogArgs;
 use super::flows::told;
 use super::{Status, output, setup};
+use crate::audit::given::speaks;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::fault::{FaultKind, FaultTally};
 use crate::flowlog::{LogKind, RecordBatch, Scanner, Segment, Sink};
 use crate::net::{Protocol, Timestamp};
 use crate::pipeline::Source;
-use crate::policy::drift::{Drift, Said, Speaks};
+use crate::policy::drift::{Drift, Said};
 use crate::policy::network::Network;
 use crate::report;
 use crate::report::rules_json::{Document, from_logs};
@@ -166,11 +167,7 @@ impl Sink for Asking<'_> {
                 destination,
                 destination_port: tuple.destination_port,
                 decision: tuple.bits.decision(),
-                speaks: match kind {
-                    LogKind::NsgV1 | LogKind::NsgV2 => Speaks::Nsg,
-                    LogKind::VnetV4 | LogKind::Capture => Speaks::Path,
-                    LogKind::TrafficAnalytics => Speaks::Either,
-                },
+                speaks: speaks(kind),
                 acl: &group.acl,
                 rule: &group.rule,
                 times: (Timestamp(tuple.time), Timestamp(batch.last(tuple))),

@@ -10,6 +10,7 @@ use crate::environment::azure::{Azure, read_folder};
 use crate::environment::rules::DocumentFault;
 use crate::environment::{Environment, ServiceTags};
 use crate::error::{Error, Result};
+use crate::net::Direction;
 use crate::policy::contract::cubes;
 use crate::policy::evaluate::evaluate;
 use crate::policy::network::{Network, changes};
@@ -152,17 +153,23 @@ pub(super) fn test(args: &TestArgs) -> Result<Status> {
     let asked = all_asked(args)?;
     let rules = Rules::read(&args.rules)?;
     let network = rules.network();
+    let routing = network.routing();
     let mut text = String::new();
     let mut answers = Vec::new();
     let mut failed = 0u64;
     for Asked { packet, expected } in &asked {
         let levels = network.levels(packet.local(), packet.direction);
         let decided = evaluate(&levels, &packet.probe);
+        let leaves = packet.direction == Direction::Outbound && decided.answer() == Answer::Allow;
+        let route = leaves.then(|| routing.to(&packet.probe)).flatten();
         if as_json {
             let expected = expected.map(Answer::name);
-            answers.push(json::answered(packet, &levels, &decided, expected));
+            answers.push(json::answered(packet, &levels, &decided, expected, route));
         } else {
             text += &report::rules::trace(packet, &levels, &decided, args.short);
+            if let Some(route) = route.filter(|_| !args.short) {
+                text += &report::rules::route(&route);
+            }
         }
         if expected.is_some_and(|expected| expected != decided.answer()) {
             failed += 1;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::audit::{ConfiguredVerdict, Source, TrafficClass, Verdict};
+use crate::audit::{ConfiguredVerdict, Severity, Source, TrafficClass, Verdict};
 use crate::net::{Direction, PortSet};
 
 /// A known cause.
@@ -80,6 +80,8 @@ pub(super) enum Evidence {
     Profile(String),
     /// Flows were seen on this day or later.
     After(String),
+    /// Several of these together.
+    All(Vec<Evidence>),
 }
 
 /// Requirements, and the verdicts that are evidence.
@@ -173,6 +175,9 @@ pub(super) struct OfFlows {
 pub(super) struct OfFindings {
     /// The codes.
     pub(super) codes: Vec<String>,
+    /// How severe they are at least; more than info where missing.
+    #[serde(default)]
+    pub(super) least: Option<Severity>,
 }
 
 /// The audited subnets, where they are stated.

@@ -48,6 +48,16 @@ pub(super) fn ask<'a>(
             let is = audit.basis.profile.starts_with(name.as_str());
             said(is.then_some(words).into_iter().collect())
         }
+        Evidence::All(several) => {
+            let each = several.iter().map(|one| ask(one, audit, since));
+            let mut all = Found::default();
+            for found in each.collect::<Option<Vec<_>>>()? {
+                all.words.extend(found.words);
+                all.requirements.extend(found.requirements);
+                all.groups.extend(found.groups);
+            }
+            Some(all)
+        }
         Evidence::After(day) => {
             let last = audit
                 .input
@@ -67,7 +77,7 @@ fn finding<'a>(of: &OfFindings, audit: &'a Audit) -> Option<Found<'a>> {
     let findings = audit.findings.iter();
     let findings = findings.filter(|finding| of.codes.contains(&finding.code));
     let findings: Vec<_> = findings
-        .filter(|finding| finding.severity > Severity::Info)
+        .filter(|finding| finding.severity >= of.least.unwrap_or(Severity::Low))
         .collect();
     let words = findings
         .iter()
@@ -178,7 +188,7 @@ fn configured<'a>(of: &OfRules, audit: &'a Audit) -> Option<Found<'a>> {
         let Some(configured) = requirement
             .configured
             .as_ref()
-            .filter(|by| holds(by.verdict))
+            .filter(|by| holds(by.verdict) && !by.rules.is_empty())
         else {
             continue;
         };

@@ -45,6 +45,8 @@ pub struct Azure {
     pub groups: Vec<AppGroup>,
     /// Route tables.
     pub route_tables: Vec<RouteTable>,
+    /// The routes of interfaces as Azure applies them.
+    pub effective_routes: Vec<EffectiveRoutes>,
     /// Security admin rules of network managers.
     pub admin_rules: Vec<AdminRule>,
     /// Security admin rules that are there but could not be read.
@@ -52,6 +54,8 @@ pub struct Azure {
     /// Security admin rules that the effective rules of an interface show: that they are there, and
     /// not all that they do.
     pub admin_rules_seen: Vec<UnreadRule>,
+    /// Network managers.
+    pub managers: Vec<Manager>,
     /// Members of network groups.
     pub group_members: Vec<GroupMember>,
     /// What is not as it should be.
@@ -123,10 +127,12 @@ fn document(json: &[u8], file: &str) -> Result<Azure, Refused> {
         interfaces: interfaces::read(&walked, &mut notes),
         groups: interfaces::groups(&walked, file),
         route_tables: routes::read(&walked, &mut notes),
+        effective_routes: routes::effective(&walked, &mut notes),
         admin_rules,
         unread_admin_rules,
         admin_rules_seen,
         group_members,
+        managers: admin::managers(&walked, file),
         ..Azure::default()
     };
     general(&walked, &mut notes);

@@ -67,6 +67,12 @@ impl TagEdition {
         Some(PrefixSet::new(self.store.networks(self.store.find(tag)?)?))
     }
 
+    /// Prefixes of a tag as routes have them: none within another, those that are published as two
+    /// halves as one. `None` where the edition does not have it.
+    pub fn networks(&self, tag: &str) -> Option<Vec<IpNet>> {
+        self.store.networks(self.store.find(tag)?)
+    }
+
     /// Azure's spelling of a tag that is compared without case: `sql.westeurope` is
     /// `Sql.WestEurope`. `None` where the edition does not have it.
     pub fn canonical(&self, tag: &str) -> Option<&str> {

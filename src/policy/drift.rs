@@ -8,13 +8,16 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::decider::Decider;
+use super::decider::Ruling;
 use super::evaluate::evaluate;
+use super::logged::{Logged, compare};
 use super::network::Network;
 use super::prove::Prover;
 use super::rule::{Answer, Cube, Level, Probe};
-use crate::net::rule_name::{bare, is_encryption, is_platform};
+use crate::net::rule_name::{is_encryption, is_platform};
 use crate::net::{Decision, Direction, PortSet, PrefixSet, Protocol, ProtocolSet, Timestamp};
+
+pub use super::logged::{Compared, Speaks, Why};
 
 /// Most flows that are kept of those that do not agree.
 pub const MOST_FLOWS: usize = 16_384;
@@ -26,17 +29,6 @@ const REMEMBERED: usize = 1 << 18;
 const LONGEST_NAME: usize = 512;
 /// Names that are numbered before numbering begins anew.
 const NUMBERED: usize = 1 << 14;
-
-/// Whose decision a log tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Speaks {
-    /// The NSG that it names alone, as an NSG flow log does.
-    Nsg,
-    /// All levels together, as a virtual network's flow log does.
-    Path,
-    /// One of both, as rows of Traffic Analytics may.
-    Either,
-}
 
 /// What a log says of a flow.
 #[derive(Debug, Clone, Copy)]
@@ -63,54 +55,6 @@ pub struct Said<'a> {
     pub rule: &'a str,
     /// When; of many flows in one the first and the last.
     pub times: (Timestamp, Timestamp),
-}
-
-/// What becomes of a flow that a log tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Compared {
-    /// The rules decide the same, by the rule that is logged (or none is).
-    Agrees,
-    /// The rules decide the same, by another rule.
-    OtherRule,
-    /// The rules decide otherwise.
-    Differs,
-    /// It is not known what the rules decide.
-    Undetermined,
-    /// The rules given have no say in it.
-    Out(Why),
-}
-
-/// Why rules have no say in a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Why {
-    /// Its protocol is none that rules tell apart.
-    Protocol,
-    /// Its own end is in no subnet that is given.
-    Elsewhere,
-    /// The platform decided, by no rule of the user.
-    Platform,
-    /// The NSG that logged it is not on its way, by what is given.
-    OtherNsg,
-}
-
-impl Why {
-    /// All, in order.
-    pub const ALL: [Self; 4] = [
-        Self::Protocol,
-        Self::Elsewhere,
-        Self::Platform,
-        Self::OtherNsg,
-    ];
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Protocol => "of a protocol that rules do not tell apart",
-            Self::Elsewhere => "whose own end is in no subnet that is given",
-            Self::Platform => "decided by the platform, not by a rule",
-            Self::OtherNsg => "logged by an NSG that is not on their way, by the rules given",
-        }
-    }
 }
 
 /// How many tuples, and when.
@@ -352,54 +296,24 @@ impl Drift {
     /// What the rules say of a flow, in a word; what they do; and who decides, in words.
     fn ask(&self, said: &Said<'_>, key: &Key, path: Option<usize>) -> (Compared, Answer, String) {
         let out = |why| (Compared::Out(why), Answer::Undetermined, String::new());
-        if is_platform(said.acl, said.rule) || is_encryption(said.rule) {
-            return out(Why::Platform);
-        }
-        if key.protocol.is_empty() {
+        let logged = Logged {
+            decision: said.decision,
+            speaks: said.speaks,
+            acl: said.acl,
+            rule: said.rule,
+        };
+        let levels = path.map_or(&[][..], |path| &self.paths[path].0);
+        let no_rule = is_platform(said.acl, said.rule) || is_encryption(said.rule);
+        if !no_rule && key.protocol.is_empty() {
             return out(Why::Protocol);
         }
-        let Some(path) = path else {
+        if !no_rule && path.is_none() {
             return out(Why::Elsewhere);
-        };
-        let levels = &self.paths[path].0[..];
-        let named = levels.iter().position(|level| level.is_held_by(said.acl));
-        let named = named.map(|at| &levels[at..=at]);
-        let asked = match (said.speaks, named) {
-            (Speaks::Nsg, None) => return out(Why::OtherNsg),
-            (Speaks::Nsg, Some(level)) => level,
-            (Speaks::Path | Speaks::Either, _) => levels,
-        };
-        let first = decided(asked, said, key);
-        let logged = match said.decision {
-            Decision::Allow => Answer::Allow,
-            Decision::Deny => Answer::Deny,
-        };
-        let first = match (said.speaks, named) {
-            (Speaks::Either, Some(level)) if first.0 != logged => {
-                let of_level = decided(level, said, key);
-                if of_level.0 == logged {
-                    of_level
-                } else {
-                    first
-                }
-            }
-            _ => first,
-        };
-        let (answer, by, rules) = first;
-        let compared = if answer == Answer::Undetermined {
-            Compared::Undetermined
-        } else if answer != logged {
-            Compared::Differs
-        } else {
-            let same = bare(said.rule)
-                .is_none_or(|name| rules.iter().any(|rule| rule.eq_ignore_ascii_case(name)));
-            if same {
-                Compared::Agrees
-            } else {
-                Compared::OtherRule
-            }
-        };
-        (compared, answer, by)
+        }
+        match compare(levels, &logged, |range| decided(&levels[range], said, key)) {
+            (compared, Some(asked)) => (compared, asked.answer(), asked.words(levels)),
+            (compared, None) => (compared, Answer::Undetermined, String::new()),
+        }
     }
 
     /// Counts a tuple.
@@ -531,37 +445,29 @@ fn probe(said: &Said<'_>, key: &Key) -> Probe {
     }
 }
 
-/// What levels do with a flow, who decides in words, and the names of the rules that decide.
-fn decided<'l>(levels: &'l [Level], said: &Said<'_>, key: &Key) -> (Answer, String, Vec<&'l str>) {
+/// What levels do with a flow, or why that is not known.
+fn decided(levels: &[Level], said: &Said<'_>, key: &Key) -> Result<Ruling, &'static str> {
     let probe = probe(said, key);
     if said.source.is_ipv4() != said.destination.is_ipv4() {
-        let by = "since one end is IPv4 and the other IPv6".to_owned();
-        return (Answer::Undetermined, by, Vec::new());
+        return Err("since one end is IPv4 and the other IPv6");
     }
-    let ruling = if key.source_port <= u16::MAX.into() {
-        evaluate(levels, &probe).ruling
-    } else {
-        let single = |address: IpAddr| PrefixSet::new([address.into()]);
-        let cube = Cube {
-            protocols: key.protocol,
-            source: single(said.source),
-            source_ports: PortSet::any(),
-            destination: single(said.destination),
-            destination_ports: PortSet::new([(key.destination_port, key.destination_port)]),
-        };
-        let mut parts = Prover::new(levels).prove(&cube).parts;
-        let first = parts.first().map(|part| part.ruling.answer);
-        if parts.iter().any(|part| Some(part.ruling.answer) != first) || parts.is_empty() {
-            let by = "since rules tell source ports apart, and the log has none".to_owned();
-            return (Answer::Undetermined, by, Vec::new());
-        }
-        parts.remove(0).ruling
+    if key.source_port <= u16::MAX.into() {
+        return Ok(evaluate(levels, &probe).ruling);
+    }
+    let single = |address: IpAddr| PrefixSet::new([address.into()]);
+    let cube = Cube {
+        protocols: key.protocol,
+        source: single(said.source),
+        source_ports: PortSet::any(),
+        destination: single(said.destination),
+        destination_ports: PortSet::new([(key.destination_port, key.destination_port)]),
     };
-    let rules = ruling.by.iter().filter_map(|by| match by.decider {
-        Decider::Rule(rule) => Some(levels[by.level].rules[rule].name.as_str()),
-        _ => None,
-    });
-    (ruling.answer, ruling.words(levels), rules.collect())
+    let mut parts = Prover::new(levels).prove(&cube).parts;
+    let first = parts.first().map(|part| part.ruling.answer);
+    if parts.iter().any(|part| Some(part.ruling.answer) != first) || parts.is_empty() {
+        return Err("since rules tell source ports apart, and the log has none");
+    }
+    Ok(parts.remove(0).ruling)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::environment::{Environment, ServiceTags};
 use crate::net::{Direction, PortSet, PrefixSet, ProtocolSet};
 
 mod admin;
+mod endpoints;
+pub mod routes;
 
 /// The rules of a network.
 #[derive(Debug, Clone)]
@@ -113,13 +115,16 @@ impl<'a> Network<'a> {
             levels.reverse();
         }
         if let Some(admin) = self.admin_level(local, direction) {
-            levels.insert(0, admin);
+            let subnet = self
+                .subnets()
+                .find(|subnet| subnet.prefixes.contains(local));
+            levels.insert(0, endpoints::lets_by(admin, self.endpoint(local, subnet)));
         }
         levels
     }
 
-    /// The addresses of `within` by the levels on their way: interfaces with an NSG of their own
-    /// apart from the rest of each subnet.
+    /// The addresses of `within` by the levels on their way: interfaces with an NSG of their own and
+    /// private endpoints apart from the rest of each subnet.
     pub fn places(&self, within: &PrefixSet, direction: Direction) -> Vec<Place> {
         let mut rest = within.clone();
         let mut places = Vec::new();
@@ -139,7 +144,7 @@ impl<'a> Network<'a> {
                 .filter_map(|one| one.address)
             {
                 let single = PrefixSet::new([address.into()]).intersection(&rest);
-                if self.has_level(interface) {
+                if self.has_level(interface) || interface.private_endpoint.is_some() {
                     add(single, &mut rest);
                 }
             }
@@ -280,7 +285,9 @@ impl<'a> Network<'a> {
         if let Some(subnet) = given {
             let named = subnet.nsg.as_deref();
             let attached = |nsg: &Nsg| nsg.subnets.iter().any(|id| is_same(id, &subnet.id));
-            return self.level(LevelKind::Subnet, named, attached, direction);
+            let level = self.level(LevelKind::Subnet, named, attached, direction);
+            let exempt = self.exempt(local, Some(subnet));
+            return level.map(|level| endpoints::lets_by(level, exempt));
         }
         // Where no document gives the subnet, groups that say where they are attached still name it.
         let mut stated = self.environment.subnets.iter();
@@ -289,7 +296,9 @@ impl<'a> Network<'a> {
             let mut ids = nsg.subnets.iter();
             ids.any(|id| is_same(id.rsplit('/').next().unwrap_or(id), &subnet.name))
         };
-        self.level(LevelKind::Subnet, None, attached, direction)
+        let level = self.level(LevelKind::Subnet, None, attached, direction);
+        let exempt = self.exempt(local, None);
+        level.map(|level| endpoints::lets_by(level, exempt))
     }
 
     fn interface_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {

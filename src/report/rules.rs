@@ -9,6 +9,7 @@ use crate::policy::network::Changed;
 use crate::policy::overlap;
 use crate::policy::packet::{Packet, Words};
 use crate::policy::prove::Verdict;
+use crate::policy::route::Part;
 use crate::policy::rule::{Cube, Level, LevelKind};
 use crate::policy::shadow;
 
@@ -38,6 +39,27 @@ pub fn trace(packet: &Packet, levels: &[Level], decided: &Decided, short: bool) 
         level_text(&mut text, level, at);
         ended = at.decider.ends(level);
     }
+    text
+}
+
+/// By which route a packet leaves, or why that is not known.
+pub fn route(route: &Result<Part<'_>, &str>) -> String {
+    let words = match route {
+        Err(why) => format!("not known: {why}"),
+        Ok(part) => {
+            let hop = part.route.map_or_else(
+                || "none, which drops it".to_owned(),
+                |route| format!("{}, by {}", route.hop, route.words()),
+            );
+            let doubts = part
+                .doubts
+                .iter()
+                .map(|why| format!("; not sure, since {why}"));
+            hop + &doubts.collect::<String>()
+        }
+    };
+    let mut text = String::new();
+    line(&mut text, &format!("  next hop: {words}"));
     text
 }
 

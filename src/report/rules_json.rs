@@ -16,6 +16,7 @@ use crate::policy::evaluate::Decided;
 use crate::policy::network::Changed;
 use crate::policy::packet::Packet;
 use crate::policy::prove::{Part, Verdict};
+use crate::policy::route;
 use crate::policy::rule::{Access, Cube, Level, Probe};
 use crate::policy::shadow;
 
@@ -63,8 +64,25 @@ pub struct Answered {
     answer: &'static str,
     /// The answer that was expected, if one was.
     expected: Option<&'static str>,
+    /// The route that it takes, where it is allowed to leave a subnet that is given.
+    route: Option<Taken>,
     /// Level by level, as they are asked.
     levels: Vec<AtLevel>,
+}
+
+/// The route of a packet.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Taken {
+    /// Next hop as Azure names it, with the address of an appliance; `null` where it is not known.
+    next_hop: Option<String>,
+    /// Name of the route; empty of the system's.
+    name: Option<String>,
+    /// Name of its table; empty of the system's.
+    table: Option<String>,
+    /// Prefix or service tag.
+    destination: Option<String>,
+    /// Why another route may be taken, or why it is not known.
+    not_sure: Vec<String>,
 }
 
 /// What one level does.
@@ -379,18 +397,20 @@ struct When {
     last: String,
 }
 
-/// A packet's answer.
+/// A packet's answer; `route` where it leaves a subnet that is given.
 pub fn answered(
     packet: &Packet,
     levels: &[Level],
     decided: &Decided,
     expected: Option<&'static str>,
+    route: Option<Result<route::Part<'_>, &str>>,
 ) -> Answered {
     let at = levels.iter().zip(&decided.levels);
     Answered {
         packet: packet.to_string(),
         answer: decided.answer().name(),
         expected,
+        route: route.map(taken),
         levels: at
             .map(|(level, at)| AtLevel {
                 answer: at.answer.name(),
@@ -406,6 +426,22 @@ pub fn answered(
                     .collect(),
             })
             .collect(),
+    }
+}
+
+fn taken(route: Result<route::Part<'_>, &str>) -> Taken {
+    match route {
+        Ok(part) => Taken {
+            next_hop: part.hop().map(ToString::to_string),
+            name: part.route.map(|route| route.name.clone()),
+            table: part.route.map(|route| route.table.clone()),
+            destination: part.route.map(|route| route.destination.clone()),
+            not_sure: part.doubts.into_iter().map(str::to_owned).collect(),
+        },
+        Err(why) => Taken {
+            not_sure: vec![why.to_owned()],
+            ..Taken::default()
+        },
     }
 }
 

@@ -5,12 +5,14 @@ mod evidence;
 mod open;
 mod ports;
 mod required;
+mod routes;
 mod rules;
 
 use std::fmt::Write as _;
 
 use crate::environment::ServiceTags;
 
+use super::configured::Configured;
 use super::given::Given;
 use super::matching::Matcher;
 use super::model::{Finding, Input, Observed, Severity};
@@ -143,6 +145,24 @@ pub static CHECKS: &[Check] = &[
         "rules-differ-from-logs",
         Medium,
         "logs tell of other decisions than the given rules would take"
+    ),
+    check!(
+        "NSG305",
+        "route-drops-required",
+        High,
+        "a route with next hop None drops required traffic, or answers to it"
+    ),
+    check!(
+        "NSG306",
+        "required-leaves-elsewhere",
+        Medium,
+        "a route leads required traffic to a firewall or gateway, which decides of it"
+    ),
+    check!(
+        "NSG307",
+        "asymmetric-return",
+        High,
+        "answers to required inbound traffic leave by a firewall or gateway"
     ),
     check!(
         "NSG901",
@@ -283,6 +303,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) read: &'a Input,
     /// What the given rules do, where rules are given.
     pub(crate) given: Option<&'a Given<'a>>,
+    /// What rules and routes do with each requirement, in the order of the requirements.
+    pub(crate) configured: &'a [Option<Configured>],
     pub(crate) tags: &'a ServiceTags,
 }
 
@@ -295,6 +317,7 @@ impl Findings<'_> {
         self.evidence(&mut findings);
         self.captures(&mut findings);
         self.rules(&mut findings);
+        self.routes(&mut findings);
         findings.sort_by(|a, b| {
             let order = b
                 .severity

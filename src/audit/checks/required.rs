@@ -82,7 +82,12 @@ fn blocked(decided: &Decided<'_>, code: &'static str) -> Finding {
 }
 
 fn at_risk(decided: &Decided<'_>) -> Finding {
-    let mut finding = of_requirement("NSG107", decided, "is denied by the rules");
+    let what = if decided.is_by_routes() {
+        "is dropped by a route"
+    } else {
+        "is denied by the rules"
+    };
+    let mut finding = of_requirement("NSG107", decided, what);
     if decided.requirement.advice {
         finding.severity = Severity::Low;
     }
@@ -119,6 +124,10 @@ fn consequence(decided: &Decided<'_>) -> Option<String> {
 }
 
 fn remedy(decided: &Decided<'_>) -> Option<String> {
+    // No rule brings back what a route drops.
+    if decided.is_by_routes() {
+        return Some("Look at the finding NSG305 of the route.".to_owned());
+    }
     if decided.repaired || decided.by_packets.is_some_and(|packets| packets.behind) {
         return None;
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classify::ClassId;
 use crate::flowlog::LogKind;
-use crate::net::rule_name::{bare, is_default, is_encryption, is_platform};
 use crate::net::{Decision, Direction, Protocol};
 use crate::policy::decider::Decider;
+use crate::policy::logged::{Compared, Why, is_logged};
 use crate::policy::packet::Words;
 use crate::policy::prove::Part;
 use crate::policy::rule::{Answer, Level};
@@ -14,7 +14,7 @@ use crate::policy::shadow::anomalies;
 use crate::tally::{Group, Port, RuleName};
 
 use super::super::configured::{OpenBeyond, open_beyond_all};
-use super::super::given::{Given, Ruled, is_logged, locations};
+use super::super::given::{Given, LevelAskers, Ruled, locations};
 use super::super::model::{Finding, Severity, TrafficClass};
 use super::super::names;
 use super::super::traffic::Judged;
@@ -148,7 +148,9 @@ impl<'a> Findings<'a> {
                 let key = (level.id.as_str(), level.name.as_str(), direction);
                 levels.entry(key).or_insert(level);
                 let mut rules = 0..level.rules.len();
-                if let Some(rule) = rules.find(|&rule| is_logged(level, rule, &logged)) {
+                if let Some(rule) =
+                    rules.find(|&rule| is_logged(level, rule, &logged.acl, &logged.rule))
+                {
                     used.insert((key.0, key.1, key.2, rule));
                 }
             }
@@ -210,27 +212,37 @@ impl<'a> Findings<'a> {
     }
 
     /// NSG304: what logs tell and the given rules would not do.
-    fn drift(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
+    fn drift(&self, given: &Given<'a>, asked: &[Asked<'a>], findings: &mut Vec<Finding>) {
         let mut agreed: BTreeMap<Conversation, (i64, i64)> = BTreeMap::new();
         let mut drifts: BTreeMap<(RuleName, Decision, String), Drift<'_>> = BTreeMap::new();
+        let mut askers = LevelAskers::new();
         for &(judged, ruled) in asked {
             let group = judged.group;
-            let logged = self.presenter.rule(group.rule);
-            let known = group.outcome.is_none()
-                && group.kind != LogKind::Capture
-                && ruled.ruling.answer != Answer::Undetermined
-                && !is_platform(&logged.acl, &logged.rule)
-                && !is_encryption(&logged.rule);
-            if !known {
+            if group.outcome.is_some() || group.kind == LogKind::Capture {
                 continue;
             }
+            let logged = self.presenter.rule(group.rule);
             let (first, last) = (group.totals.first, group.totals.last);
-            if is_same_answer(given, ruled, group, &logged) {
-                let times = agreed.entry(conversation(group)).or_insert((first, last));
-                *times = (times.0.min(first), times.1.max(last));
-            } else {
-                let key = (logged, group.decision, given.words(ruled));
-                drifts.entry(key).or_default().add(judged, ruled);
+            let levels = given.levels(ruled);
+            match given.compare(ruled, group, &logged, &mut askers) {
+                (Compared::Agrees, _) => {
+                    let times = agreed.entry(conversation(group)).or_insert((first, last));
+                    *times = (times.0.min(first), times.1.max(last));
+                }
+                (Compared::OtherRule | Compared::Differs, Some(told)) => {
+                    let key = (logged, group.decision, told.words(levels));
+                    let (answer, deciders) = (told.answer(), told.deciders(levels));
+                    drifts.entry(key).or_default().add(judged, answer, deciders);
+                }
+                // The NSG that logged it is none of those given: what they do is told beside it.
+                (Compared::Out(Why::OtherNsg), _)
+                    if ruled.ruling.answer != Answer::Undetermined =>
+                {
+                    let key = (logged, group.decision, given.words(ruled));
+                    let (answer, deciders) = (ruled.ruling.answer, given.deciders(ruled));
+                    drifts.entry(key).or_default().add(judged, answer, deciders);
+                }
+                _ => {}
             }
         }
         for ((logged, decision, given_words), drift) in &drifts {
@@ -295,7 +307,7 @@ impl<'a> Findings<'a> {
             },
             details,
             evidence: Some(evidence),
-            rules: locations(given.network(), drift.deciders(given)),
+            rules: locations(given.network(), drift.deciders.iter().copied()),
             ..finding("NSG304", &identity, title)
         }
     }
@@ -336,39 +348,16 @@ fn conversation(group: &Group) -> Conversation {
 #[derive(Default)]
 struct Drift<'a> {
     groups: Vec<&'a Group>,
-    ruled: Vec<&'a Ruled>,
+    deciders: Vec<(&'a Level, usize)>,
     answer: Option<Answer>,
 }
 
 impl<'a> Drift<'a> {
-    fn add(&mut self, judged: &Judged<'a>, ruled: &'a Ruled) {
+    fn add(&mut self, judged: &Judged<'a>, answer: Answer, deciders: Vec<(&'a Level, usize)>) {
         self.groups.push(judged.group);
-        self.ruled.push(ruled);
-        self.answer = Some(ruled.ruling.answer);
+        self.deciders.extend(deciders);
+        self.answer = Some(answer);
     }
-
-    fn deciders<'g>(&self, given: &Given<'g>) -> Vec<(&'g Level, usize)> {
-        let ruled = self.ruled.iter();
-        ruled.flat_map(|ruled| given.deciders(ruled)).collect()
-    }
-}
-
-/// Whether the log tells what the given rules do: the same answer, by one of the same rules where
-/// the log names one.
-fn is_same_answer(given: &Given<'_>, ruled: &Ruled, group: &Group, logged: &RuleName) -> bool {
-    let same = match group.decision {
-        Decision::Allow => ruled.ruling.answer == Answer::Allow,
-        Decision::Deny => ruled.ruling.answer == Answer::Deny,
-    };
-    let deciders = given.deciders(ruled);
-    same && (bare(&logged.rule).is_none()
-        || deciders.is_empty()
-        || deciders.into_iter().any(|(level, rule)| {
-            // The platform's addresses match two default rules that both allow: which of them it
-            // logs, Azure does not say.
-            let defaults = level.rules[rule].is_default && is_default(&logged.rule);
-            defaults || is_logged(level, rule, logged)
-        }))
 }
 
 fn names_of(deciders: Vec<(&Level, usize)>) -> Vec<String> {

@@ -94,11 +94,11 @@ impl<'a> Rules<'a> {
             ways,
             classes,
             askers: ways
-                .ways
+                .list
                 .iter()
                 .map(|way| Asker::new(&way.levels))
                 .collect(),
-            provers: ways.ways.iter().map(|_| OnceCell::new()).collect(),
+            provers: ways.list.iter().map(|_| OnceCell::new()).collect(),
             cut: cuts.iter().flat_map(|set| classes.cut_by(set)).collect(),
         }
     }
@@ -134,7 +134,7 @@ impl<'a> Rules<'a> {
         let mut rest = self.classes.addresses(end);
         let (mut ways, mut answers) = (Vec::new(), BTreeSet::new());
         let mut words = Vec::new();
-        for (number, way) in self.ways.ways.iter().enumerate() {
+        for (number, way) in self.ways.list.iter().enumerate() {
             let here = rest.intersection(&way.addresses);
             if way.direction != group.direction || here.is_empty() {
                 continue;
@@ -227,7 +227,7 @@ impl<'a> Rules<'a> {
             Asked::One { way, .. } => vec![*way],
             Asked::Several { ways, .. } => ways.clone(),
         };
-        let all = &self.ways.ways;
+        let all = &self.ways.list;
         ways.into_iter().flat_map(|way| &all[way].levels)
     }
 
@@ -235,7 +235,7 @@ impl<'a> Rules<'a> {
     pub(super) fn words(&self, asked: &Asked) -> String {
         match asked {
             Asked::Unknown(why) => why.words().to_owned(),
-            Asked::One { way, ruling, .. } => ruling.words(&self.ways.ways[*way].levels),
+            Asked::One { way, ruling, .. } => ruling.words(&self.ways.list[*way].levels),
             Asked::Several { by, .. } => by.clone(),
         }
     }

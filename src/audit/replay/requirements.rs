@@ -16,7 +16,9 @@ pub(super) fn touched(
     today: Option<&Network<'_>>,
     proposed: &Network<'_>,
 ) -> Vec<Touched> {
-    let prove = |network| of_requirements(requirements, environment, tags, network);
+    let prove = |network: &Network<'_>| {
+        of_requirements(requirements, environment, tags, network, &network.routing())
+    };
     let before = today.map(prove);
     let after = prove(proposed);
     let mut all = Vec::new();

@@ -1,8 +1,8 @@
 //! Security admin rules of network managers.
 
 use super::interfaces::id_and_name;
-use super::model::{AdminAccess, AdminRule, AdminStanding, GroupMember};
-use super::node::{Items, Node, Notes};
+use super::model::{AdminAccess, AdminRule, AdminStanding, GroupMember, Manager};
+use super::node::{Items, Leaf, Node, Notes};
 use super::walk::{Kind, Walked, id_parent};
 use crate::environment::nsg::rule::{priority, protocol, word};
 use crate::environment::nsg::side::{Style, addresses, ports};
@@ -120,6 +120,26 @@ fn members_of(node: &Node<'_>) -> Vec<String> {
         .iter()
         .flat_map(|(group, _)| texts(group, "groupMembers", "resourceId"));
     members.map(|(_, id)| id).collect()
+}
+
+/// Reads all network managers.
+pub(super) fn managers(walked: &Walked<'_>, file: &str) -> Vec<Manager> {
+    let managers = walked.of(Kind::Manager).map(|found| {
+        let (id, name) = id_and_name(&found.node);
+        let scopes = found.node.get("networkManagerScopes");
+        let of = |key| {
+            let leaves = scopes.iter().flat_map(|scopes| scopes.leaves(key));
+            leaves.filter_map(Leaf::text).collect()
+        };
+        Manager {
+            id,
+            name,
+            file: file.to_owned(),
+            management_groups: of("managementGroups"),
+            subscriptions: of("subscriptions"),
+        }
+    });
+    managers.collect()
 }
 
 /// Reads all static members of network groups.

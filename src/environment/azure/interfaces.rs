@@ -63,6 +63,7 @@ fn interface(node: &Node<'_>, notes: &mut Notes) -> Interface {
         file: notes.file.clone(),
         mac,
         nsg: node.reference("networkSecurityGroup"),
+        private_endpoint: node.reference("privateEndpoint"),
         configurations,
     }
 }

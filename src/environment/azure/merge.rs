@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Azure;
-use super::model::{AdminRule, AdminStanding, AppGroup, Interface, Network, RouteTable};
+use super::model::{
+    AdminRule, AdminStanding, AppGroup, EffectiveRoutes, Interface, Manager, Network, RouteTable,
+};
 use crate::environment::nsg::Effective;
 use crate::environment::rules::{DocumentFault, Nsg};
 
@@ -31,9 +33,11 @@ pub(super) fn add(all: &mut Azure, mut more: Azure) {
     all.interfaces.append(&mut more.interfaces);
     all.groups.append(&mut more.groups);
     all.route_tables.append(&mut more.route_tables);
+    all.effective_routes.append(&mut more.effective_routes);
     all.admin_rules.append(&mut more.admin_rules);
     all.unread_admin_rules.append(&mut more.unread_admin_rules);
     all.admin_rules_seen.append(&mut more.admin_rules_seen);
+    all.managers.append(&mut more.managers);
     all.group_members.append(&mut more.group_members);
     all.faults.append(&mut more.faults);
     all.remarks.append(&mut more.remarks);
@@ -48,7 +52,9 @@ pub(super) fn settle(all: &mut Azure) {
     once(&mut all.interfaces, remarks);
     once(&mut all.groups, remarks);
     once(&mut all.route_tables, remarks);
+    once(&mut all.effective_routes, remarks);
     once(&mut all.admin_rules, remarks);
+    once(&mut all.managers, remarks);
 }
 
 fn once<T: Resource>(all: &mut Vec<T>, remarks: &mut Vec<DocumentFault>) {
@@ -250,6 +256,46 @@ impl Resource for RouteTable {
         bare.file.clear();
         bare.routes.iter_mut().for_each(|route| route.path.clear());
         bare
+    }
+}
+
+impl Resource for EffectiveRoutes {
+    const KIND: &'static str = "listing of the effective routes of";
+    fn key(&self) -> String {
+        lower(&self.interface)
+    }
+    fn name(&self) -> &str {
+        self.interface.rsplit('/').next().unwrap_or_default()
+    }
+    fn file(&self) -> &str {
+        &self.file
+    }
+    fn bare(&self) -> Self {
+        let mut bare = self.clone();
+        bare.file.clear();
+        bare.path.clear();
+        let routes = bare.routes.iter_mut();
+        routes.for_each(|one| one.route.path.clear());
+        bare
+    }
+}
+
+impl Resource for Manager {
+    const KIND: &'static str = "network manager";
+    fn key(&self) -> String {
+        lower(&self.id)
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn file(&self) -> &str {
+        &self.file
+    }
+    fn bare(&self) -> Self {
+        Self {
+            file: String::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Interface {
     pub mac: Option<Mac>,
     /// Resource ID of its own NSG, if it has one.
     pub nsg: Option<String>,
+    /// Resource ID of the private endpoint that it is of, if it is of one.
+    pub private_endpoint: Option<String>,
     /// Its addresses.
     pub configurations: Vec<IpConfiguration>,
 }
@@ -86,12 +88,23 @@ pub struct NetworkSubnet {
     pub route_table: Option<String>,
     /// Services that it is delegated to.
     pub delegations: Vec<String>,
-    /// Services with an endpoint in it: `Microsoft.Storage`, …
-    pub service_endpoints: Vec<String>,
+    /// Services with an endpoint in it.
+    pub service_endpoints: Vec<ServiceEndpoint>,
+    /// Resource IDs of the private endpoints in it.
+    pub private_endpoints: Vec<String>,
     /// Whether NSGs and routes apply to private endpoints in it, as written; empty where not said.
     pub private_endpoint_policies: String,
     /// JSON path in its file.
     pub path: String,
+}
+
+/// A service with an endpoint in a subnet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct ServiceEndpoint {
+    /// The service: `Microsoft.Storage`, …
+    pub service: String,
+    /// The regions that it reaches, `*` for all; none where not said.
+    pub locations: Vec<String>,
 }
 
 /// A peering of a virtual network.
@@ -122,6 +135,8 @@ pub struct RouteTable {
     pub routes: Vec<Route>,
     /// Resource IDs of the subnets that use it.
     pub subnets: Vec<String>,
+    /// Whether its subnets get no routes that a gateway learned; `None` where not said.
+    pub without_learned: Option<bool>,
     /// Whether the document states routes of it but not the table itself.
     pub routes_only: bool,
 }
@@ -141,6 +156,42 @@ pub struct Route {
     pub path: String,
 }
 
+/// The routes of an interface as Azure applies them: `az network nic show-effective-route-table`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EffectiveRoutes {
+    /// Resource ID of the interface; empty where the listing does not say it, as Azure prints it: then
+    /// the file is named after the interface.
+    pub interface: String,
+    /// The file that states it.
+    pub file: String,
+    /// The routes that are in force.
+    pub routes: Vec<EffectiveRoute>,
+    /// Routes that could not be read.
+    pub unread: usize,
+    /// JSON path in its file.
+    pub path: String,
+}
+
+/// A route that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectiveRoute {
+    /// The route.
+    pub route: Route,
+    /// Who states it.
+    pub source: RouteSource,
+}
+
+/// Who states a route that is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouteSource {
+    /// The user, in a route table.
+    User,
+    /// A gateway, which learned it or was given it.
+    Gateway,
+    /// The system.
+    System,
+}
+
 /// What a route leads through.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NextHop {
@@ -152,6 +203,10 @@ pub enum NextHop {
     Internet,
     /// A virtual appliance, such as a firewall.
     Appliance,
+    /// A peered virtual network.
+    Peering,
+    /// A service, by a service endpoint or a private endpoint.
+    Endpoint,
     /// Nothing: packets are dropped.
     None,
     /// What could not be read, as written.
@@ -203,6 +258,21 @@ pub enum AdminStanding {
     /// It is in effect on the virtual network that it is listed for, which the listing does not name:
     /// `az network manager list-effective-security-admin-rule`.
     Effective,
+}
+
+/// A network manager, and what it may manage.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Manager {
+    /// Resource ID as written.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// The file that states it.
+    pub file: String,
+    /// Management groups in its scope.
+    pub management_groups: Vec<String>,
+    /// Subscriptions in its scope.
+    pub subscriptions: Vec<String>,
 }
 
 /// A static member of a network group.

@@ -1,7 +1,7 @@
 //! Virtual networks with what hangs on their subnets: groups, route tables, delegations, endpoints.
 
 use super::interfaces::id_and_name;
-use super::model::{Network, NetworkSubnet, Peering};
+use super::model::{Network, NetworkSubnet, Peering, ServiceEndpoint};
 use super::node::{Content, Items, Leaf, Node, Notes};
 use super::walk::{Found, Kind, Walked, id_name, id_parent};
 use crate::net::PrefixSet;
@@ -76,12 +76,16 @@ fn subnet(node: &Node<'_>, notes: &mut Notes) -> NetworkSubnet {
     let (id, full) = id_and_name(node);
     let mut leaves = node.leaves("addressPrefix");
     leaves.extend(node.leaves("addressPrefixes"));
-    let services = |key, name| match node.items(key) {
-        Items::List(items) => items.iter().filter_map(|item| item.name(name)).collect(),
+    let items = |key| match node.items(key) {
+        Items::List(items) => items,
         _ => Vec::new(),
     };
-    let delegations = services("delegations", "serviceName");
-    let service_endpoints = services("serviceEndpoints", "service");
+    let delegations = items("delegations");
+    let delegations = delegations
+        .iter()
+        .filter_map(|item| item.name("serviceName"));
+    let endpoints = items("serviceEndpoints");
+    let endpoints = endpoints.iter().filter_map(service_endpoint);
     let mut unknown = Vec::new();
     NetworkSubnet {
         id,
@@ -90,11 +94,20 @@ fn subnet(node: &Node<'_>, notes: &mut Notes) -> NetworkSubnet {
         unknown,
         nsg: node.reference("networkSecurityGroup"),
         route_table: node.reference("routeTable"),
-        delegations,
-        service_endpoints,
+        delegations: delegations.collect(),
+        service_endpoints: endpoints.collect(),
+        private_endpoints: node.references("privateEndpoints"),
         private_endpoint_policies: node.word("privateEndpointNetworkPolicies"),
         path: node.path.clone(),
     }
+}
+
+fn service_endpoint(node: &Node<'_>) -> Option<ServiceEndpoint> {
+    let locations = node.leaves("locations").into_iter();
+    Some(ServiceEndpoint {
+        service: node.name("service")?,
+        locations: locations.filter_map(Leaf::text).collect(),
+    })
 }
 
 fn peering(node: &Node<'_>, notes: &mut Notes) -> Peering {

@@ -3,19 +3,24 @@
 use std::net::IpAddr;
 
 use super::interfaces::id_and_name;
-use super::model::{NextHop, Route, RouteTable};
-use super::node::{Content, Items, Node, Notes};
+use super::model::{EffectiveRoute, EffectiveRoutes, NextHop, Route, RouteSource, RouteTable};
+use super::node::{Content, Items, Leaf, Node, Notes};
 use super::walk::{Found, Kind, Walked, id_name, id_parent};
 use crate::environment::nsg::side::{Style, addresses};
 use crate::environment::rules::Side;
 
 /// Next hops as Azure writes them, in lower case.
-const HOPS: [(&str, NextHop); 5] = [
+const HOPS: [(&str, NextHop); 9] = [
     ("virtualnetworkgateway", NextHop::Gateway),
     ("vnetlocal", NextHop::Local),
     ("internet", NextHop::Internet),
     ("virtualappliance", NextHop::Appliance),
     ("none", NextHop::None),
+    // Effective routes have these too.
+    ("vnetpeering", NextHop::Peering),
+    ("vnetglobalpeering", NextHop::Peering),
+    ("virtualnetworkserviceendpoint", NextHop::Endpoint),
+    ("interfaceendpoint", NextHop::Endpoint),
 ];
 
 /// Reads all route tables, with routes that stand beside them.
@@ -55,13 +60,19 @@ fn table(node: &Node<'_>, notes: &mut Notes) -> RouteTable {
         file: notes.file.clone(),
         routes,
         subnets: node.references("subnets"),
+        without_learned: node
+            .get("disableBgpRoutePropagation")
+            .and_then(|said| said.value.as_bool()),
         routes_only: false,
     }
 }
 
 fn route(node: &Node<'_>, notes: &mut Notes) -> Route {
+    route_to(node, node.leaves("addressPrefix"), notes)
+}
+
+fn route_to(node: &Node<'_>, leaves: Vec<Leaf>, notes: &mut Notes) -> Route {
     let mut destination = Side::default();
-    let leaves = node.leaves("addressPrefix");
     if leaves.is_empty() {
         notes.fault(
             &node.path,
@@ -120,6 +131,78 @@ fn next_hop_address(node: &Node<'_>, notes: &mut Notes) -> Option<IpAddr> {
         notes.fault(&leaf.path, format!("expected an address, found {found}"));
     }
     address
+}
+
+/// Reads all listings of effective routes: those that name their interface, and one of all that stand in
+/// the document by themselves.
+pub(super) fn effective(walked: &Walked<'_>, notes: &mut Notes) -> Vec<EffectiveRoutes> {
+    let mut listings = Vec::new();
+    for found in walked.of(Kind::EffectiveRoutes) {
+        let listed = match found.node.items("value") {
+            Items::List(items) => items,
+            Items::Absent => Vec::new(),
+            Items::Unread(path, found) => {
+                notes.fault(&path, format!("expected effective routes, found {found}"));
+                Vec::new()
+            }
+        };
+        listings.push(EffectiveRoutes {
+            interface: found.node.reference("networkInterface").unwrap_or_default(),
+            path: found.node.path.clone(),
+            ..in_force(&listed, notes)
+        });
+    }
+    let alone: Vec<_> = walked
+        .of(Kind::EffectiveRoute)
+        .map(|found| found.node.clone())
+        .collect();
+    if !alone.is_empty() {
+        listings.push(in_force(&alone, notes));
+    }
+    listings
+}
+
+/// The routes of a listing that are in force: an invalid one gave way to another.
+fn in_force(listed: &[Node<'_>], notes: &mut Notes) -> EffectiveRoutes {
+    let active = |node: &&Node<'_>| !node.word("state").eq_ignore_ascii_case("Invalid");
+    let mut routes = Vec::new();
+    let mut unread = 0;
+    for node in listed.iter().filter(active) {
+        let source = match node.word("source").to_ascii_lowercase().as_str() {
+            "user" => RouteSource::User,
+            "virtualnetworkgateway" => RouteSource::Gateway,
+            "default" => RouteSource::System,
+            _ => {
+                let expected = "expected source Default, User or VirtualNetworkGateway";
+                let found = node.word("source");
+                notes.fault(
+                    &node.path,
+                    format!("{expected}, found {:?}", super::node::shown(&found)),
+                );
+                unread += 1;
+                continue;
+            }
+        };
+        // One route may list several prefixes, of which each has its own length.
+        let mut each: Vec<_> = node
+            .leaves("addressPrefix")
+            .into_iter()
+            .map(|leaf| vec![leaf])
+            .collect();
+        if each.is_empty() {
+            each.push(Vec::new());
+        }
+        routes.extend(each.into_iter().map(|leaves| EffectiveRoute {
+            route: route_to(node, leaves, notes),
+            source,
+        }));
+    }
+    EffectiveRoutes {
+        file: notes.file.clone(),
+        routes,
+        unread,
+        ..EffectiveRoutes::default()
+    }
 }
 
 /// The table of a route that stands alone: one of the document, or a new one.

@@ -88,8 +88,9 @@ fn networks_tell_what_hangs_on_their_subnets() {
                 "addressPrefix": "10.20.0.0/27",
                 "networkSecurityGroup": {"id": "/nsg/a"}, "routeTable": {"id": "/rt/a"},
                 "delegations": [{"properties": {"serviceName": "Microsoft.Web/hostingEnvironments"}}],
-                "serviceEndpoints": [{"service": "Microsoft.Sql"}],
+                "serviceEndpoints": [{"service": "Microsoft.Sql", "locations": ["westeurope"]}],
                 "privateEndpointNetworkPolicies": "Enabled",
+                "privateEndpoints": [{"id": "/pe/x"}],
             }}],
             "virtualNetworkPeerings": [{"name": "p", "properties": {
                 "peeringState": "Initiated", "remoteVirtualNetwork": {"id": "/v/hub"},
@@ -106,7 +107,12 @@ fn networks_tell_what_hangs_on_their_subnets() {
         (Some("/nsg/a"), Some("/rt/a"))
     );
     assert_eq!(subnet.delegations, ["Microsoft.Web/hostingEnvironments"]);
-    assert_eq!(subnet.service_endpoints, ["Microsoft.Sql"]);
+    let endpoint = ServiceEndpoint {
+        service: "Microsoft.Sql".to_owned(),
+        locations: vec!["westeurope".to_owned()],
+    };
+    assert_eq!(subnet.service_endpoints, [endpoint]);
+    assert_eq!(subnet.private_endpoints, ["/pe/x"]);
     assert_eq!(subnet.private_endpoint_policies, "Enabled");
     let peering = &network.peerings[0];
     assert!(!peering.connected && peering.remote_gateway);

@@ -3,7 +3,7 @@
 //! A rule is in effect where Azure lists it for the virtual network. Of all others it is not known:
 //! configurations are deployed region by region, to network groups whose members a policy may choose.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Network, is_same, tell_ties, unread_rules};
@@ -20,6 +20,15 @@ enum Reach {
     Unknown(&'static str),
 }
 
+/// How high the scope of a network manager is, the highest first: of a conflict its rules decide.
+/// (Microsoft: Azure Virtual Network Manager, hierarchy of scopes.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    ManagementGroups,
+    Subscriptions,
+    Unknown,
+}
+
 /// What a rule of which nothing was read may do.
 const ANY: [Access; Access::COUNT] = [Access::Allow, Access::AlwaysAllow, Access::Deny];
 
@@ -28,19 +37,22 @@ impl Network<'_> {
     /// are none in its direction.
     pub(super) fn admin_level(&self, local: IpAddr, direction: Direction) -> Option<Level> {
         let network = self.network_of(local);
-        let mut level = self.admin_of(direction, |rule| self.reach(rule, network))?;
-        tell_ties(&mut level.rules);
-        Some(level)
+        self.admin_of(direction, true, |rule| self.reach(rule, network))
     }
 
     /// All security admin rules of a direction, as if all were in effect.
     pub(super) fn admin_rules(&self, direction: Direction) -> Option<Level> {
-        self.admin_of(direction, |_| Reach::Yes)
+        self.admin_of(direction, false, |_| Reach::Yes)
     }
 
-    fn admin_of(&self, direction: Direction, reach: impl Fn(&AdminRule) -> Reach) -> Option<Level> {
-        let mut rules = Vec::new();
-        let mut managers = BTreeSet::new();
+    /// The rules of a direction, in their order; where `doubts`, with what is not known of it.
+    fn admin_of(
+        &self,
+        direction: Direction,
+        doubts: bool,
+        reach: impl Fn(&AdminRule) -> Reach,
+    ) -> Option<Level> {
+        let mut managers: BTreeMap<(Scope, String), Vec<Rule>> = BTreeMap::new();
         let of_it = self.azure.admin_rules.iter();
         for rule in of_it.filter(|rule| rule.direction == direction) {
             let doubt = match reach(rule) {
@@ -48,42 +60,63 @@ impl Network<'_> {
                 Reach::Unknown(doubt) => Some(doubt.to_owned()),
                 Reach::No => continue,
             };
-            managers.insert(manager(&rule.id).to_lowercase());
-            rules.push(Rule {
+            let manager = manager(&rule.id).to_lowercase();
+            let scope = self.scope(&manager);
+            let rule = Rule {
                 doubt,
                 ..self.admin_rule(rule)
-            });
+            };
+            managers.entry((scope, manager)).or_default().push(rule);
         }
-        if managers.len() > 1 {
-            for rule in rules.iter_mut().filter(|rule| rule.doubt.is_none()) {
-                rule.doubt = Some("which of several network managers comes first".to_owned());
-            }
+        let only = managers.keys().next().filter(|_| managers.len() == 1);
+        let only = only.map(|(_, manager)| manager.clone());
+        let unread = self.unread_admin_rules(direction);
+        // Where a manager's scope is not known, or a rule's manager, no order of managers is.
+        let known = unread.is_empty() && managers.keys().all(|(scope, _)| *scope != Scope::Unknown);
+        let mut by_scope: BTreeMap<Scope, (usize, Vec<Rule>)> = BTreeMap::new();
+        for ((scope, _), mut rules) in managers {
+            let scope = if known { scope } else { Scope::Unknown };
+            let of_scope = by_scope.entry(scope).or_default();
+            of_scope.0 += 1;
+            of_scope.1.append(&mut rules);
         }
+        if !unread.is_empty() {
+            by_scope.entry(Scope::Unknown).or_default().1.extend(unread);
+        }
+        let rules = by_scope.into_values().flat_map(|(managers, mut rules)| {
+            settle(&mut rules, managers > 1, doubts);
+            rules
+        });
+        level_of(rules.collect(), self.manager_id(only.as_deref()))
+    }
+
+    /// The ID of a network manager as written; empty where there is not one alone.
+    fn manager_id(&self, lower: Option<&str>) -> &str {
+        let ids = self.azure.admin_rules.iter().map(|rule| manager(&rule.id));
+        let mut ids = ids.filter(|id| lower.is_some_and(|lower| id.eq_ignore_ascii_case(lower)));
+        ids.next().unwrap_or_default()
+    }
+
+    /// Rules that could not be read, which may do anything.
+    fn unread_admin_rules(&self, direction: Direction) -> Vec<Rule> {
         // The same rule may be listed once for each of several networks.
         let unread = self.azure.unread_admin_rules.iter();
         let seen = self.azure.admin_rules_seen.iter();
         let seen = seen.filter(|_| self.azure.admin_rules.is_empty());
-        rules.extend(
-            unread
-                .chain(seen)
-                .filter(|rule| rule.direction.is_none_or(|its| its == direction))
-                .flat_map(|rule| unread_rules(rule, &ANY)),
-        );
-        if rules.is_empty() {
-            return None;
+        let either = unread.chain(seen);
+        let either = either.filter(|rule| rule.direction.is_none_or(|its| its == direction));
+        either.flat_map(|rule| unread_rules(rule, &ANY)).collect()
+    }
+
+    /// How high the scope of a network manager is: of two that manage the same network, one that has
+    /// management groups is above one that has only subscriptions.
+    fn scope(&self, id: &str) -> Scope {
+        let mut managers = self.azure.managers.iter();
+        match managers.find(|manager| is_same(&manager.id, id)) {
+            Some(manager) if !manager.management_groups.is_empty() => Scope::ManagementGroups,
+            Some(manager) if !manager.subscriptions.is_empty() => Scope::Subscriptions,
+            _ => Scope::Unknown,
         }
-        rules.sort_by(|a, b| (a.priority, &a.name, a.access).cmp(&(b.priority, &b.name, b.access)));
-        rules.dedup();
-        let first = self.azure.admin_rules.iter().map(|rule| manager(&rule.id));
-        let only = first.filter(|_| managers.len() == 1);
-        let id = only.into_iter().next().unwrap_or_default();
-        let name = id.rsplit('/').next().filter(|name| !name.is_empty());
-        Some(Level {
-            kind: LevelKind::Admin,
-            name: name.unwrap_or("(not named)").to_owned(),
-            id: id.to_owned(),
-            rules,
-        })
     }
 
     /// Where the documents state a security admin rule: file and JSON path.
@@ -172,6 +205,38 @@ impl Network<'_> {
             _ => Reach::Unknown("for which virtual network it is listed"),
         }
     }
+}
+
+/// Puts the rules of managers of one scope in order. Of `several` it is not known which comes first:
+/// doubtful copies before them leave open what they answer otherwise, and nothing that all of them deny.
+fn settle(rules: &mut Vec<Rule>, several: bool, doubts: bool) {
+    rules.sort_by(|a, b| (a.priority, &a.name, a.access).cmp(&(b.priority, &b.name, b.access)));
+    rules.dedup();
+    if !doubts {
+        return;
+    }
+    tell_ties(rules);
+    if several {
+        let copies = rules
+            .iter()
+            .filter(|rule| rule.doubt.is_none())
+            .map(|rule| Rule {
+                doubt: Some("which of several network managers comes first".to_owned()),
+                ..rule.clone()
+            });
+        let copies: Vec<_> = copies.collect();
+        rules.splice(0..0, copies);
+    }
+}
+
+fn level_of(rules: Vec<Rule>, id: &str) -> Option<Level> {
+    let name = id.rsplit('/').next().filter(|name| !name.is_empty());
+    (!rules.is_empty()).then(|| Level {
+        kind: LevelKind::Admin,
+        name: name.unwrap_or("(not named)").to_owned(),
+        id: id.to_owned(),
+        rules,
+    })
 }
 
 /// The ID of the network manager that a rule is of.

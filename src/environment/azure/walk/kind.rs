@@ -21,7 +21,13 @@ pub(in crate::environment) enum Kind {
     Group,
     RouteTable,
     Route,
+    /// A listing of effective routes that names its interface.
+    EffectiveRoutes,
+    /// An effective route by itself, as `az network nic show-effective-route-table` prints them.
+    EffectiveRoute,
     AdminRule,
+    /// A network manager.
+    Manager,
     /// A static member of a network group.
     GroupMember,
     Deployment,
@@ -32,7 +38,7 @@ pub(in crate::environment) enum Kind {
 }
 
 /// Types by kind.
-const TYPES: [(&str, Kind); 13] = [
+const TYPES: [(&str, Kind); 14] = [
     ("microsoft.network/networksecuritygroups", Kind::Nsg),
     (
         "microsoft.network/networksecuritygroups/securityrules",
@@ -56,6 +62,7 @@ const TYPES: [(&str, Kind); 13] = [
         "microsoft.network/networkmanagers/securityadminconfigurations/rulecollections/rules",
         Kind::AdminRule,
     ),
+    ("microsoft.network/networkmanagers", Kind::Manager),
     (
         "microsoft.network/networkmanagers/networkgroups/staticmembers",
         Kind::GroupMember,
@@ -109,6 +116,10 @@ impl Kind {
             Self::Interface
         } else if has("routes") && (has("disableBgpRoutePropagation") || has("subnets")) {
             Self::RouteTable
+        } else if has("networkInterface") && has("value") {
+            Self::EffectiveRoutes
+        } else if has("nextHopType") && has("source") && has("state") {
+            Self::EffectiveRoute
         } else if has("access") && has("direction") && (has("sources") || has("destinations")) {
             Self::AdminRule
         } else if has("access") && has("direction") && has("priority") {
