@@ -216,15 +216,16 @@ pub(crate) fn open_beyond_all(
 }
 
 /// A requirement, and what its terms mean.
-struct Terms<'a> {
-    environment: &'a Environment,
-    tags: &'a ServiceTags,
-    bound: &'a Bound<'a>,
+pub(super) struct Terms<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) tags: &'a ServiceTags,
+    pub(super) bound: &'a Bound<'a>,
 }
 
 /// The remote side of a requirement for some of its ports.
-struct Remote {
-    ports: PortSet,
+pub(super) struct Remote<'a> {
+    pub(super) ports: PortSet,
+    pub(super) terms: &'a [AddressTerm],
     addresses: PrefixSet,
     /// Terms whose addresses are not known.
     unknown: Vec<String>,
@@ -235,7 +236,7 @@ struct Asked<'a> {
     terms: Terms<'a>,
     /// The subnet's own end.
     local: PrefixSet,
-    remotes: Vec<Remote>,
+    remotes: Vec<Remote<'a>>,
     verdicts: Vec<Verdict>,
     reasons: Vec<String>,
     rules: BTreeSet<RuleLocation>,
@@ -319,7 +320,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Terms<'_> {
+impl<'a> Terms<'a> {
     /// The subnet and the direction.
     fn way(&self) -> (u16, Direction) {
         (self.bound.subnet, self.bound.direction)
@@ -345,7 +346,7 @@ impl Terms<'_> {
     }
 
     /// The subnet's own end: those of its addresses that the row names.
-    fn local(&self, subnet: &PrefixSet) -> PrefixSet {
+    pub(super) fn local(&self, subnet: &PrefixSet) -> PrefixSet {
         let mut local = PrefixSet::empty();
         for term in self.bound.local() {
             local = local.union(&match term {
@@ -360,7 +361,7 @@ impl Terms<'_> {
     }
 
     /// The remote side: the known peers of the ports that name some, else what is written.
-    fn remotes(&self) -> Vec<Remote> {
+    pub(super) fn remotes(&self) -> Vec<Remote<'a>> {
         let row = self.bound.row;
         let mut rest = row.ports.clone();
         let mut remotes = Vec::new();
@@ -375,9 +376,10 @@ impl Terms<'_> {
         remotes
     }
 
-    fn remote(&self, ports: PortSet, terms: &[AddressTerm]) -> Remote {
+    fn remote(&self, ports: PortSet, terms: &'a [AddressTerm]) -> Remote<'a> {
         let mut remote = Remote {
             ports,
+            terms,
             addresses: PrefixSet::empty(),
             unknown: Vec::new(),
         };
@@ -390,7 +392,7 @@ impl Terms<'_> {
         remote
     }
 
-    fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
+    pub(super) fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
         if *term == AddressTerm::SameSubnet {
             let subnet = &self.environment.subnets[self.bound.subnet as usize];
             return Some(subnet.prefixes.clone());
@@ -399,7 +401,7 @@ impl Terms<'_> {
         addresses_of(term, self.environment, false, self.tags, newest)
     }
 
-    fn cube(&self, local: &PrefixSet, remote: &Remote) -> Cube {
+    fn cube(&self, local: &PrefixSet, remote: &Remote<'_>) -> Cube {
         let (local, remote_set) = (local.clone(), remote.addresses.clone());
         let (source, destination) = match self.bound.direction {
             Direction::Inbound => (remote_set, local),
@@ -416,7 +418,7 @@ impl Terms<'_> {
 }
 
 /// The protocols that a row is judged on: TCP, where it names none.
-fn protocols(row: &Row) -> ProtocolSet {
+pub(super) fn protocols(row: &Row) -> ProtocolSet {
     if row.protocols.is_empty() {
         return ProtocolSet::TCP;
     }
