@@ -280,7 +280,12 @@ impl Presenter<'_> {
             .collect()
     }
 
-    pub(super) fn sample(&self, sample: &Sample, protocol: Protocol, direction: Direction) -> SampleText {
+    pub(super) fn sample(
+        &self,
+        sample: &Sample,
+        protocol: Protocol,
+        direction: Direction,
+    ) -> SampleText {
         let remote = match direction {
             Direction::Inbound => sample.source,
             Direction::Outbound => sample.destination,

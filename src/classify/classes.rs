@@ -90,7 +90,10 @@ impl Spans {
     /// First and last address and class of each interval of a family.
     fn of(&self, family: Family) -> impl Iterator<Item = (u128, u128, ClassId)> + '_ {
         let start = move |at: usize| match family {
-            Family::V4 => self.v4.get(at).map(|&(start, class)| (start as u128, class)),
+            Family::V4 => self
+                .v4
+                .get(at)
+                .map(|&(start, class)| (start as u128, class)),
             Family::V6 => self.v6.get(at).copied(),
         };
         (0..).map_while(move |at| {

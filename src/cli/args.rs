@@ -46,6 +46,8 @@ pub enum Verb {
     Collect(super::collect::CollectArgs),
     /// Say what a change of rules newly allows and denies, exactly.
     DiffRules(Box<DiffRulesArgs>),
+    /// Say what proposed rules would have done with past traffic: newly denied, newly allowed.
+    Replay(Box<super::replay::ReplayArgs>),
     /// List, show, check or compare profiles.
     Profiles(ProfilesArgs),
     /// Explain a check: what it looks for, why it matters, what to do.

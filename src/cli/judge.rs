@@ -1,14 +1,15 @@
 //! Logs, network, rules and profile -> the audit, for every verb that reports of one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::args::{EnvironmentArgs, FailOn, LogArgs};
-use super::setup::{self, Logs};
+use super::setup::{self, Basis, Logs};
 use super::{Status, given, tell};
 use crate::audit::given::Ways;
 use crate::audit::{Audit, AuditInput, Severity, audit};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::tally::trace::Ground;
 use crate::tally::{Facts, TallyLimits};
@@ -87,12 +88,63 @@ pub(super) struct Judged {
     pub(super) logs: Logs,
 }
 
+/// What a run has read, and what it is held against.
+pub(super) struct World<'a> {
+    /// What was observed.
+    pub(super) facts: Facts,
+    /// What a second reading needs.
+    pub(super) ground: Ground,
+    /// The logs.
+    pub(super) logs: &'a Logs,
+    /// The network.
+    pub(super) environment: &'a Environment,
+    /// Profile and tags.
+    pub(super) basis: &'a Basis<'a>,
+    /// The rules, where they are given.
+    pub(super) today: Option<&'a Ways<'a>>,
+    /// Rules that are proposed.
+    pub(super) proposed: Option<&'a Ways<'a>>,
+    /// What was assumed.
+    pub(super) assumptions: Vec<String>,
+}
+
 /// Reads and judges. Before the first log is read, `begin` sees the logs and the name of the profile.
 pub(super) fn judge(
     args: &ReadArgs,
     progress: bool,
     begin: impl FnOnce(&Logs, &str) -> Result<()>,
 ) -> Result<Judged> {
+    let conclude = |world: World<'_>| {
+        let audit = audit(&AuditInput {
+            facts: &world.facts,
+            environment: world.environment,
+            profile: world.basis.profile,
+            included: &world.basis.included,
+            tags: &world.basis.tags,
+            rules: world.today,
+            assumptions: world.assumptions,
+            file_name: &|file| world.logs.plan.display(file),
+            program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
+        });
+        (audit, world.facts, world.ground)
+    };
+    let ((audit, facts, ground), logs) = read_world(args, None, progress, begin, conclude)?;
+    Ok(Judged {
+        audit,
+        facts,
+        ground,
+        logs,
+    })
+}
+
+/// Reads the logs and all that they are held against, with the rules of `proposed` too, and concludes.
+pub(super) fn read_world<T>(
+    args: &ReadArgs,
+    proposed: Option<&Path>,
+    progress: bool,
+    begin: impl FnOnce(&Logs, &str) -> Result<()>,
+    conclude: impl FnOnce(World<'_>) -> T,
+) -> Result<(T, Logs)> {
     if args.max_groups < FEWEST_GROUPS {
         let message = format!(
             "--max-groups: expected at least {FEWEST_GROUPS}, found {}",
@@ -102,6 +154,7 @@ pub(super) fn judge(
     }
     let mut stated = setup::environment(&args.environment)?;
     let azure = given::read(args.azure.as_deref(), &mut stated)?;
+    let proposed = given::proposed(proposed, azure.as_ref(), &mut stated)?;
     let profile = args.profile.as_deref().or(stated.profile.as_deref());
     let profile = profile.unwrap_or(DEFAULT_PROFILE).to_owned();
     let catalogue = setup::catalogue(&[&profile])?;
@@ -120,41 +173,45 @@ pub(super) fn judge(
     }
     let environment = stated.environment.clone();
     let network = given::network(azure.as_ref(), &environment, &basis.tags);
-    let ways = network
+    let today = network
         .as_ref()
         .map(|network| Ways::new(network, &environment));
-    let cuts = ways.as_ref().map_or_else(Vec::new, Ways::cuts);
+    let network = given::network(proposed.as_ref(), &environment, &basis.tags);
+    let proposed = network
+        .as_ref()
+        .map(|network| Ways::new(network, &environment));
+    let ways = today.iter().chain(&proposed);
+    let cuts: Vec<_> = ways.flat_map(Ways::cuts).collect();
     let (read, ground) = setup::read_to_trace(&logs, stated, &basis, &cuts, limits, progress)?;
     assumptions.extend(read.assumptions);
     if logs.plan.skipped_by_path() > 0 {
         let skipped = logs.plan.skipped_by_path();
         assumptions.push(format!("{skipped} files were not read: by their paths, --since, --until, --nsg and --mac leave them out."));
     }
-    let audit = audit(&AuditInput {
-        facts: &read.facts,
-        environment: &read.environment,
-        profile: basis.profile,
-        included: &basis.included,
-        tags: &basis.tags,
-        rules: ways.as_ref(),
-        assumptions,
-        file_name: &|file| logs.plan.display(file),
-        program: concat!("nsgaudit ", env!("CARGO_PKG_VERSION")),
-    });
-    Ok(Judged {
-        audit,
+    let concluded = conclude(World {
         facts: read.facts,
         ground,
-        logs,
-    })
+        logs: &logs,
+        environment: &read.environment,
+        basis: &basis,
+        today: today.as_ref(),
+        proposed: proposed.as_ref(),
+        assumptions,
+    });
+    Ok((concluded, logs))
 }
 
 impl Judged {
     /// Whether some input could not be read at all.
     pub(super) fn is_unreadable(&self) -> bool {
-        let mut kinds = self.facts.faults.kinds();
-        kinds.any(|(kind, _)| kind.is_unreadable_input())
+        is_unreadable(&self.facts)
     }
+}
+
+/// Whether some input could not be read at all.
+pub(super) fn is_unreadable(facts: &Facts) -> bool {
+    let mut kinds = facts.faults.kinds();
+    kinds.any(|(kind, _)| kind.is_unreadable_input())
 }
 
 impl ExitArgs {
@@ -171,38 +228,56 @@ impl ExitArgs {
     }
 }
 
-/// How the run ended. What could not be read comes first: it must never look like an answer.
+/// How much came of what was read, as far as it tells whether a run has anything to go by.
+pub(super) struct Came {
+    /// Files read.
+    pub(super) files: u64,
+    /// Of these: with flow records.
+    pub(super) flow_files: u64,
+    /// Whether there were faults.
+    pub(super) faulty: bool,
+    /// Tuples counted.
+    pub(super) counted: u64,
+    /// Whether some input could not be read at all.
+    pub(super) unreadable: bool,
+}
+
+/// How the run ended, where what was read tells nothing. What could not be read comes first: it must
+/// never look like an answer.
+pub(super) fn nothing_read(came: &Came) -> Option<Status> {
+    let (status, message) = if came.flow_files == 0 && !came.faulty {
+        let files = read(came.files);
+        let message =
+            format!("no flow was counted: {files}, without a fault and without a flow record");
+        (Status::Inconclusive, message)
+    } else if came.flow_files == 0 {
+        let message =
+            "no flow record was read: the faults in the report say what was found instead";
+        (Status::Incomplete, message.to_owned())
+    } else if came.unreadable {
+        let message = "some input could not be read: the faults in the report say which";
+        (Status::Incomplete, message.to_owned())
+    } else if came.counted == 0 {
+        let message = "no flow was counted: the filters leave nothing of what was read";
+        (Status::Inconclusive, message.to_owned())
+    } else {
+        return None;
+    };
+    tell("error", &message);
+    Some(status)
+}
+
+/// How the run ended.
 pub(super) fn status(audit: &Audit, args: &ExitArgs, unreadable: bool) -> Status {
-    if audit.input.flow_files == 0 && audit.input.faults.is_empty() {
-        tell(
-            "error",
-            &format!(
-                "no flow was counted: {}, without a fault and without a flow record",
-                read(audit.input.files)
-            ),
-        );
-        return Status::Inconclusive;
-    }
-    if audit.input.flow_files == 0 {
-        tell(
-            "error",
-            "no flow record was read: the faults in the report say what was found instead",
-        );
-        return Status::Incomplete;
-    }
-    if unreadable {
-        tell(
-            "error",
-            "some input could not be read: the faults in the report say which",
-        );
-        return Status::Incomplete;
-    }
-    if audit.input.tuples.counted == 0 {
-        tell(
-            "error",
-            "no flow was counted: the filters leave nothing of what was read",
-        );
-        return Status::Inconclusive;
+    let nothing = nothing_read(&Came {
+        files: audit.input.files,
+        flow_files: audit.input.flow_files,
+        faulty: !audit.input.faults.is_empty(),
+        counted: audit.input.tuples.counted,
+        unreadable,
+    });
+    if let Some(status) = nothing {
+        return status;
     }
     let worst = audit
         .findings

@@ -20,6 +20,7 @@ mod manifest;
 pub mod output;
 mod profiles;
 pub mod progress;
+pub mod replay;
 mod reports;
 mod rules;
 mod schema;
@@ -95,6 +96,7 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Diff(args) => diff::run(&args),
         Verb::Collect(args) => collect::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Evidence(args) => evidence::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Profiles(args) => profiles::run(args),

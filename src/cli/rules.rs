@@ -7,6 +7,7 @@ use super::args::{DiffRulesArgs, ProveArgs, RulesArgs, RulesFormat, TestArgs};
 use super::{Status, contract, from_logs, output, setup, tell};
 use crate::audit::configured::{Configured, OpenBeyond, configured, open_beyond};
 use crate::environment::azure::{Azure, read_folder};
+use crate::environment::rules::DocumentFault;
 use crate::environment::{Environment, ServiceTags};
 use crate::error::{Error, Result};
 use crate::policy::contract::cubes;
@@ -38,13 +39,18 @@ pub(super) fn read(folder: &Path) -> Result<Azure> {
             &format!("{} {}: {}", fault.file, fault.path, fault.detail),
         );
     }
-    for remark in &azure.remarks {
+    tell_remarks(&azure.remarks);
+    Ok(azure)
+}
+
+/// Says what is to be known of documents.
+pub(super) fn tell_remarks(remarks: &[DocumentFault]) {
+    for remark in remarks {
         tell(
             "note",
             &format!("{} {}: {}", remark.file, remark.path, remark.detail),
         );
     }
-    Ok(azure)
 }
 
 impl Rules {

@@ -23,6 +23,8 @@ pub enum SchemaOf {
     Diff,
     /// The manifest of `audit --manifest`.
     Manifest,
+    /// What `replay` says.
+    Replay,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
@@ -30,5 +32,6 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
         SchemaOf::Audit => report::json::schema(),
         SchemaOf::Diff => report::difference::schema(),
         SchemaOf::Manifest => report::manifest::schema(),
+        SchemaOf::Replay => report::replay::schema(),
     })
 }

@@ -21,6 +21,7 @@ mod interfaces;
 mod merge;
 mod model;
 mod networks;
+mod proposed;
 mod routes;
 
 pub use folder::read_folder;

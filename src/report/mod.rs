@@ -23,6 +23,7 @@ pub mod ocsf;
 pub mod parquet;
 pub mod prometheus;
 mod purpose;
+pub mod replay;
 pub mod rules;
 pub mod rules_json;
 pub mod sarif;

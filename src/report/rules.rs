@@ -266,7 +266,7 @@ const CUBES: usize = 4;
 /// Most prefixes that are told of a set.
 const PREFIXES: usize = 4;
 
-fn cube_words(cube: &Cube) -> String {
+pub(super) fn cube_words(cube: &Cube) -> String {
     let addresses = |set: &PrefixSet| {
         if *set == PrefixSet::any() {
             return "*".to_owned();

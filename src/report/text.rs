@@ -9,6 +9,7 @@ mod findings;
 mod headline;
 mod joint;
 mod page;
+pub mod replay;
 mod table;
 mod traffic;
 mod verdicts;

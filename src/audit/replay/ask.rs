@@ -93,7 +93,11 @@ impl<'a> Rules<'a> {
         Self {
             ways,
             classes,
-            askers: ways.ways.iter().map(|way| Asker::new(&way.levels)).collect(),
+            askers: ways
+                .ways
+                .iter()
+                .map(|way| Asker::new(&way.levels))
+                .collect(),
             provers: ways.ways.iter().map(|_| OnceCell::new()).collect(),
             cut: cuts.iter().flat_map(|set| classes.cut_by(set)).collect(),
         }
@@ -154,7 +158,10 @@ impl<'a> Rules<'a> {
             let prover = self.provers[number].get_or_init(|| Prover::new(&way.levels));
             let proof = prover.prove(&cube);
             answers.extend(proof.parts.iter().map(|part| part.ruling.answer));
-            let by = proof.parts.iter().map(|part| part.ruling.words(&way.levels));
+            let by = proof
+                .parts
+                .iter()
+                .map(|part| part.ruling.words(&way.levels));
             words.extend(by);
             ways.push(number);
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::model::{AtLevel, Counts, Flows, Logged, Need, Needed, Replay, Sum};
 use super::{Asking, Becomes, Told};
 use crate::audit::matching::is_judged_on;
+use crate::audit::model::{Basis, Input};
 use crate::audit::names;
 use crate::audit::observe::Presenter;
 use crate::audit::requirements::Requirements;
@@ -196,13 +197,15 @@ impl<'a> Lister<'a> {
     }
 
     /// The lists and sums; of the rest of a replay nothing.
-    pub(super) fn finish(self) -> Replay {
+    pub(super) fn finish(self, basis: Basis, input: Input) -> Replay {
         let presenter = self.presenter;
         let [denied, allowed, unchanged, undetermined] = self.lists;
         let list = |list| listed(list, presenter);
         let [newly_denied, newly_allowed, unchanged_sum, undetermined_sum] =
             self.sums.map(|sum| sum.told());
         Replay {
+            basis,
+            input,
             counts: Counts {
                 read: self.read.told(),
                 newly_denied,

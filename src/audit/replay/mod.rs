@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::basis;
 use super::given::Ways;
 use super::matching::Matcher;
 use super::names::Places;
@@ -99,7 +100,10 @@ pub fn replay(input: &ReplayInput<'_>) -> Replay {
             let all = changes(today, proposed, input.environment);
             seen(all, &changed, facts)
         }),
-        ..lister.finish()
+        ..lister.finish(
+            basis::basis(input.profile, input.environment, input.tags),
+            basis::input(facts, input.environment, input.file_name),
+        )
     }
 }
 
@@ -268,14 +272,15 @@ struct ChangedGroup<'a> {
 impl<'a> ChangedGroup<'a> {
     fn of(group: &'a Group, told: Told) -> Option<Self> {
         match (told.today, told.proposed) {
-            (
-                Some(Asked::One { ruling: before, .. }),
-                Asked::One { ruling: after, .. },
-            ) if before.answer != after.answer => Some(Self {
-                group,
-                before,
-                after,
-            }),
+            (Some(Asked::One { ruling: before, .. }), Asked::One { ruling: after, .. })
+                if before.answer != after.answer =>
+            {
+                Some(Self {
+                    group,
+                    before,
+                    after,
+                })
+            }
             _ => None,
         }
     }
@@ -289,7 +294,10 @@ fn seen(
     facts: &Facts,
 ) -> Vec<Unseen> {
     let is_there = |changed: &crate::policy::network::Changed, group: &Group| {
-        let first = facts.classes.first.get(super::given::local(group).0 as usize);
+        let first = facts
+            .classes
+            .first
+            .get(super::given::local(group).0 as usize);
         group.direction == changed.direction
             && first.is_some_and(|&end| changed.addresses.contains(end))
     };

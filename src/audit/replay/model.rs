@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::audit::model::{ConfiguredVerdict, SampleText};
+use crate::audit::model::{Basis, ConfiguredVerdict, Input, SampleText};
 use crate::net::{Decision, Direction, Outcome};
 use crate::policy::network::Changed;
 use crate::policy::rule::Answer;
@@ -11,6 +11,10 @@ use crate::policy::rule::Answer;
 /// Past traffic against a proposed rule set.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Replay {
+    /// What it was held against.
+    pub basis: Basis,
+    /// What was read, and what could not be.
+    pub input: Input,
     /// Sums. What was read is what is newly denied, newly allowed, unchanged and undetermined together.
     pub counts: Counts,
     /// Logged as allowed, and the proposed rules deny it: what is required first.

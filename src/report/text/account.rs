@@ -4,19 +4,24 @@ use super::citation::Citations;
 use super::page::{Page, Text, Tone};
 use super::table::{Align, Table};
 use super::{left_out, shown};
-use crate::audit::{Audit, CapturesText, FaultText, Input, Reconciled, Verdict};
+use crate::audit::{Audit, Basis, CapturesText, FaultText, Input, Reconciled, Verdict};
 use crate::report::number::{bytes, counted, grouped, percent};
 
 /// Samples of a kind of fault, unless all are asked for.
 const SAMPLES: usize = 2;
 
 pub(super) fn print<'a>(page: &mut Page, files: &mut Citations<'a>, audit: &'a Audit, all: bool) {
-    page.heading("INPUT", "read = counted + duplicate + filtered + faulty");
-    read(page, &audit.input);
-    faults(page, files, &audit.input.faults, all);
-    files.print(page);
-    basis(page, audit, all);
+    input(page, files, &audit.input, all);
+    basis(page, &audit.basis, &audit.program, &audit.assumptions, all);
     next(page, audit);
+}
+
+/// What was read and what could not be, and the files that were cited.
+pub(super) fn input<'a>(page: &mut Page, files: &mut Citations<'a>, input: &'a Input, all: bool) {
+    page.heading("INPUT", "read = counted + duplicate + filtered + faulty");
+    read(page, input);
+    faults(page, files, &input.faults, all);
+    files.print(page);
 }
 
 fn read(page: &mut Page, input: &Input) {
@@ -162,9 +167,15 @@ fn faults<'a>(page: &mut Page, files: &mut Citations<'a>, faults: &'a [FaultText
     left_out(page, faults.len(), count);
 }
 
-fn basis(page: &mut Page, audit: &Audit, all: bool) {
-    let basis = &audit.basis;
-    page.heading("BASIS", &audit.program);
+/// What it was held against.
+pub(super) fn basis(
+    page: &mut Page,
+    basis: &Basis,
+    program: &str,
+    assumptions: &[String],
+    all: bool,
+) {
+    page.heading("BASIS", program);
     let plain = |text: &str| Text::new().plain(text);
     page.entry(
         "profile",
@@ -192,10 +203,10 @@ fn basis(page: &mut Page, audit: &Audit, all: bool) {
         page.entry(if number == 0 { "subnets" } else { "" }, &text);
     }
     left_out(page, basis.subnets.len(), count);
-    for (number, assumption) in audit.assumptions.iter().enumerate() {
+    for (number, assumption) in assumptions.iter().enumerate() {
         page.entry(if number == 0 { "assumed" } else { "" }, &plain(assumption));
     }
-    if audit.assumptions.is_empty() {
+    if assumptions.is_empty() {
         page.entry("assumed", &plain("nothing"));
     }
 }
