@@ -128,3 +128,57 @@ fn by_group(fix: &Fix) -> Vec<(&NsgName, Vec<&crate::fix::NsgChange>)> {
     all.filter_map(|changes| Some((&changes.first()?.nsg, changes)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::environment::rules::{SecurityRule, Side};
+    use crate::fix::{Fix, Kind, Move, NewRule, NsgChange, NsgName, Proof};
+    use crate::net::{Decision, Direction, PortSet, ProtocolSet};
+
+    /// A fix in which all that has a name has this one.
+    pub(super) fn hostile(name: &str) -> Fix {
+        let rule = |priority| SecurityRule {
+            name: name.to_owned(),
+            priority,
+            direction: Direction::Outbound,
+            access: Decision::Allow,
+            protocols: ProtocolSet::ANY,
+            source: Side {
+                any: true,
+                ports: PortSet::any(),
+                ..Side::default()
+            },
+            destination: Side {
+                tags: vec![name.to_owned()],
+                ports: PortSet::new([(443, 443), (5671, 5672)]),
+                ..Side::default()
+            },
+            is_default: false,
+            path: String::new(),
+        };
+        Fix {
+            kind: Kind::Smallest,
+            changes: vec![NsgChange {
+                nsg: NsgName {
+                    id: name.to_owned(),
+                    name: name.to_owned(),
+                    subscription: name.to_owned(),
+                    resource_group: name.to_owned(),
+                },
+                moves: vec![Move {
+                    rule: rule(100),
+                    to: 101,
+                }],
+                new: vec![NewRule {
+                    rule: rule(100),
+                    rows: vec![name.to_owned()],
+                }],
+                removed: Vec::new(),
+            }],
+            fixed: Vec::new(),
+            open: Vec::new(),
+            proof: Proof::default(),
+            apart: Vec::new(),
+        }
+    }
+}
