@@ -2,16 +2,23 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 
 use clap::{Args, ValueEnum};
 
+use super::setup::Logs;
 use super::judge::{Came, DEFAULT_PROFILE, ReadArgs, World, is_unreadable, nothing_read, read_world};
 use super::{Status, given, output, setup, tell};
 use crate::audit::given::Ways;
 use crate::audit::needed::{Needed, needed};
 use crate::audit::replay::{ReplayInput, replay};
 use crate::error::{Error, Result};
-use crate::fix::{Fix, FixInput, smallest};
+use crate::fault::FaultKind;
+use crate::fix::{Fix, FixInput, Flow, Seen, least_privilege, smallest};
+use crate::flowlog::{LogKind, RecordBatch, Scanner, Segment, Sink};
+use crate::net::Protocol;
+use crate::pipeline::Source;
+use crate::tally::Narrow;
 use crate::report::fix::{arm, az, bicep, json, terraform, text};
 
 /// Options of `fix`.
@@ -24,6 +31,10 @@ pub struct FixArgs {
     /// Only this requirement, as `profile/row` or `row`; may be given more than once.
     #[arg(long, value_name = "ROW", help_heading = "Fix")]
     pub only: Vec<String>,
+    /// Whole rule sets in place of today's: they allow what is required and what the logs saw let
+    /// through and answered, and deny all else.
+    #[arg(long, requires = "logs", conflicts_with = "only", help_heading = "Fix")]
+    pub least_privilege: bool,
     /// Rows of advice too, which are not required.
     #[arg(long, help_heading = "Fix")]
     pub advice: bool,
@@ -168,7 +179,11 @@ fn of_logs(args: &FixArgs) -> Result<(Fix, Option<Status>)> {
             advice: args.advice,
             only: &args.only,
         };
-        let fixed = smallest(&input);
+        let fixed = if args.least_privilege {
+            least_privilege(&input, &seen(world.logs))
+        } else {
+            smallest(&input)
+        };
         let mut fix = fixed.fix;
         let network = given::network(Some(&fixed.azure), environment, &basis.tags);
         let Some(network) = network else {
@@ -197,4 +212,58 @@ fn of_logs(args: &FixArgs) -> Result<(Fix, Option<Status>)> {
     };
     let (concluded, _) = read_world(&args.read, None, progress, |_, _| Ok(()), conclude)?;
     concluded
+}
+
+/// Reads the logs once more for who talked with whom.
+fn seen(logs: &Logs) -> Seen {
+    let mut gathering = Gathering {
+        seen: Seen::default(),
+        narrow: &logs.narrow,
+    };
+    let mut scanner = Scanner::new(logs.reading.level, logs.reading.scan);
+    for file in 0..logs.plan.len() as u32 {
+        // What cannot be opened the first reading told.
+        if let Ok(opened) = logs.plan.open(file, &logs.reading.open) {
+            Source::new(opened, &AtomicU64::new(0)).scan(
+                file,
+                Segment::WHOLE,
+                &mut scanner,
+                &mut gathering,
+            );
+        }
+    }
+    gathering.seen
+}
+
+/// Takes what the logs say of flows.
+struct Gathering<'a> {
+    seen: Seen,
+    narrow: &'a Narrow,
+}
+
+impl Sink for Gathering<'_> {
+    fn record(&mut self, batch: &RecordBatch) {
+        for tuple in &batch.tuples {
+            let group = &batch.groups[tuple.group as usize];
+            if !self.narrow.keeps_group(group) || !self.narrow.keeps_tuple(batch, tuple) {
+                continue;
+            }
+            let (source, destination) = batch.addresses(tuple);
+            let has_source_port = tuple.bits.kind() != LogKind::TrafficAnalytics;
+            self.seen.add(&Flow {
+                direction: tuple.bits.direction(),
+                protocol: Protocol(tuple.protocol),
+                source,
+                source_port: has_source_port.then_some(tuple.source_port),
+                destination,
+                destination_port: tuple.destination_port,
+                decision: tuple.bits.decision(),
+                packets: batch.counters(tuple).0,
+            });
+        }
+    }
+
+    fn fault(&mut self, _: u64, _: FaultKind, _: String) {
+        // The first reading told it.
+    }
 }

@@ -7,8 +7,10 @@
 mod apply;
 mod check;
 mod ends;
+mod least;
 mod model;
 mod plan;
+mod seen;
 mod slots;
 mod state;
 #[cfg(test)]
@@ -16,7 +18,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use least::least_privilege;
 pub use model::*;
+pub use seen::{Flow, MOST, Seen};
 
 use crate::audit::needed::Needed;
 use crate::audit::replay::{Passes, Replay};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ends::{End, Name, families, of_addresses, of_remote};
-use super::model::{Move, NewRule, NsgChange, NsgName};
+use super::model::{NewRule, NsgChange, NsgName};
 use super::slots::Slots;
 use super::state::{Denial, Key};
 use crate::audit::needed::Needed;
@@ -76,7 +76,7 @@ pub(super) fn wants(
 }
 
 /// Whether packets go between both: an address and one of the other family never do.
-fn of_one_family(local: &PrefixSet, remote: &End) -> bool {
+pub(super) fn of_one_family(local: &PrefixSet, remote: &End) -> bool {
     use crate::net::prefix::Family;
     [Family::V4, Family::V6].into_iter().any(|family| {
         !local.ranges(family).is_empty() && !remote.addresses.ranges(family).is_empty()
@@ -209,7 +209,7 @@ pub(super) fn changes(wants: &[Want], azure: &Azure) -> Result<Vec<NsgChange>, R
         new.sort_by_key(|new| (new.rule.direction, new.rule.priority));
         all.push(NsgChange {
             nsg: NsgName::new(&nsg.id, &nsg.name),
-            moves: moves(&slots),
+            moves: slots.moves(),
             new,
             removed: Vec::new(),
         });
@@ -222,10 +222,6 @@ pub(super) fn changes(wants: &[Want], azure: &Azure) -> Result<Vec<NsgChange>, R
     }
 }
 
-fn moves(slots: &Slots<'_>) -> Vec<Move> {
-    slots.moves()
-}
-
 /// The NSG of a key: of the documents, else of a listing of effective rules.
 pub(super) fn find<'a>(azure: &'a Azure, key: &Key) -> Option<&'a Nsg> {
     let listed = azure.effective.iter().map(|one| &one.nsg);
@@ -235,7 +231,6 @@ pub(super) fn find<'a>(azure: &'a Azure, key: &Key) -> Option<&'a Nsg> {
 
 pub(super) fn rule(want: &Want, local: &End, priority: u32, names: &mut Names) -> NewRule {
     let any = PortSet::any();
-    // A rule with a tag of one service on one side has only one name for it.
     let (source, destination) = match want.direction {
         Direction::Inbound => (want.remote.side(any), local.side(want.ports.clone())),
         Direction::Outbound => (local.side(any), want.remote.side(want.ports.clone())),
@@ -300,7 +295,7 @@ impl Names {
     }
 }
 
-fn way(direction: Direction) -> &'static str {
+pub(super) fn way(direction: Direction) -> &'static str {
     match direction {
         Direction::Inbound => "in",
         Direction::Outbound => "out",

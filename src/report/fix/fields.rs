@@ -8,7 +8,7 @@ use crate::net::{Decision, Direction, ProtocolSet};
 
 /// A rule, in Azure's words.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Fields {
+pub(super) struct Fields {
     /// Name.
     pub name: String,
     /// Priority: 100 to 4096.
@@ -29,7 +29,7 @@ pub struct Fields {
 
 /// One side of a rule.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Place {
+pub(super) struct Place {
     /// Prefixes, a service tag, or `*`; empty where groups are named.
     pub prefixes: Vec<String>,
     /// Resource IDs of application security groups.
