@@ -132,7 +132,11 @@ fn what_is_printed_is_proved_again_by_our_own_importer() {
     assert_eq!(again["open"], told["open"]);
     // The template is one of those that we read: alone it has rules of the NSGs.
     let alone = bench.write("alone/template.json", template.to_string());
-    let arguments = ["prove", "--azure", alone.parent().unwrap().to_str().unwrap()];
+    let arguments = [
+        "prove",
+        "--azure",
+        alone.parent().unwrap().to_str().unwrap(),
+    ];
     let ran = Bench::new().run(arguments);
     assert!(!ran.stderr.contains("expected a"), "{}", ran.stderr);
 }
@@ -176,7 +180,11 @@ fn run_script(script: &str) -> Vec<Vec<String>> {
         .current_dir(bench.folder.path())
         .output()
         .unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     let log = std::fs::read_to_string(log).unwrap_or_default();
     log.split("\n\n")
         .map(|call| call.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -200,10 +208,19 @@ fn the_commands_say_what_the_template_says() {
             found.next().unwrap_or_default().to_owned()
         };
         let list = |key: &str| -> Value {
-            let from = call.iter().position(|word| word == &format!("--{key}")).unwrap();
-            let words = call[from + 1..].iter().take_while(|word| !word.starts_with("--"));
+            let from = call
+                .iter()
+                .position(|word| word == &format!("--{key}"))
+                .unwrap();
+            let words = call[from + 1..]
+                .iter()
+                .take_while(|word| !word.starts_with("--"));
             let words: Vec<_> = words.collect();
-            if let [one] = words[..] { json!(one) } else { json!(words) }
+            if let [one] = words[..] {
+                json!(one)
+            } else {
+                json!(words)
+            }
         };
         assert_eq!(call[..4], ["network", "nsg", "rule", "create"]);
         let name = format!("{}/{}", value("nsg-name"), value("name"));
@@ -262,7 +279,9 @@ fn hostile_names_are_words_to_a_shell() {
     expected.sort();
     assert_eq!(moved, expected);
     // And the moved rules keep their order.
-    let template = fix(&azure, &[&only[..], &["arm"]].concat()).expect(1).json();
+    let template = fix(&azure, &[&only[..], &["arm"]].concat())
+        .expect(1)
+        .json();
     let after = deployed(&bench, &azure, &template);
     for (key, verdict) in verdicts(&prove(&after)) {
         if key.contains("event-hub-log") {
@@ -270,8 +289,15 @@ fn hostile_names_are_words_to_a_shell() {
         }
     }
     for format in ["terraform", "bicep"] {
-        let page = fix(&azure, &[&only[..], &[format]].concat()).expect(1).stdout;
-        assert!(!page.lines().any(|line| line.contains("${HOME}") && !line.contains("\\${HOME}") && !line.contains("$${HOME}")), "{page}");
+        let page = fix(&azure, &[&only[..], &[format]].concat())
+            .expect(1)
+            .stdout;
+        assert!(
+            !page.lines().any(|line| line.contains("${HOME}")
+                && !line.contains("\\${HOME}")
+                && !line.contains("$${HOME}")),
+            "{page}"
+        );
     }
 }
 
@@ -301,7 +327,10 @@ fn what_an_nsg_cannot_change_is_said_and_not_fixed() {
     // That rule denies it, known or not: the new one comes before it, and takes its priority.
     assert!(names.contains(&"NSG-APIM".to_owned()), "{told}");
     let apim = told["changes"].as_array().unwrap().iter();
-    let apim = apim.clone().find(|change| change["nsg"]["name"] == "NSG-APIM").unwrap();
+    let apim = apim
+        .clone()
+        .find(|change| change["nsg"]["name"] == "NSG-APIM")
+        .unwrap();
     assert_eq!(apim["moved"][0]["name"], "unknown");
     assert_eq!(apim["new"][0]["rule"]["priority"], 100);
 }
@@ -352,7 +381,14 @@ fn least_privilege_allows_what_is_required_and_was_seen_and_nothing_more() {
     // Over all packets of all subnets, what is open is what the fix says.
     let config = text(&testdata("incident/nsgaudit.toml"));
     let folder = text(&after);
-    let arguments = ["prove", "--unneeded", "--config", &config, "--azure", &folder];
+    let arguments = [
+        "prove",
+        "--unneeded",
+        "--config",
+        &config,
+        "--azure",
+        &folder,
+    ];
     let open = Bench::new().run(arguments).stdout;
     assert!(!open.contains("AllowInternetOutBound"), "{open}");
     // The same with any number of threads.

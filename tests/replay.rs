@@ -52,7 +52,13 @@ fn number(value: &Value) -> u64 {
 #[track_caller]
 fn reconciled(replay: &Value) {
     let counts = &replay["counts"];
-    for what in ["groups", "flows", "tuples", "bytes_forward", "bytes_reverse"] {
+    for what in [
+        "groups",
+        "flows",
+        "tuples",
+        "bytes_forward",
+        "bytes_reverse",
+    ] {
         let parts = ["newly_denied", "newly_allowed", "unchanged", "undetermined"];
         let sum: u64 = parts.iter().map(|part| number(&counts[part][what])).sum();
         assert_eq!(sum, number(&counts["read"][what]), "{what}");
@@ -68,7 +74,11 @@ fn reconciled(replay: &Value) {
 
 #[test]
 fn without_the_hardening_what_it_blocked_is_allowed_and_nothing_is_denied() {
-    let ran = run(&proposed("without-hardening.json"), true, &["--format", "json"]);
+    let ran = run(
+        &proposed("without-hardening.json"),
+        true,
+        &["--format", "json"],
+    );
     let replay = ran.expect(0).json();
     reconciled(&replay);
     assert_eq!(replay["passes"], "yes");
@@ -82,7 +92,10 @@ fn without_the_hardening_what_it_blocked_is_allowed_and_nothing_is_denied() {
         assert_eq!(of["proposed"], "allow");
         assert_eq!(of["logged"]["rule"], "UserRule_hardening-2026-01");
         let by = of["by"].as_str().unwrap();
-        assert!(by.starts_with("by AllowEventHubOut (allow, priority 220)"), "{by}");
+        assert!(
+            by.starts_with("by AllowEventHubOut (allow, priority 220)"),
+            "{by}"
+        );
         let sample = &of["sample"];
         assert!(sample["file"].as_str().unwrap().ends_with("PT1H.json"));
         assert!(sample["tuple"].as_str().unwrap().ends_with(":5672"));
@@ -94,8 +107,13 @@ fn without_the_hardening_what_it_blocked_is_allowed_and_nothing_is_denied() {
     let changes = list(&replay, "changes");
     let seen = |change: &&Value| number(&change["seen"]["groups"]) > 0;
     assert_eq!(changes.iter().filter(seen).count(), 4, "a subnet each");
-    let sum = changes.iter().map(|change| number(&change["seen"]["tuples"]));
-    assert_eq!(sum.sum::<u64>(), number(&replay["counts"]["newly_allowed"]["tuples"]));
+    let sum = changes
+        .iter()
+        .map(|change| number(&change["seen"]["tuples"]));
+    assert_eq!(
+        sum.sum::<u64>(),
+        number(&replay["counts"]["newly_allowed"]["tuples"])
+    );
 }
 
 #[test]
@@ -104,11 +122,24 @@ fn a_required_port_that_is_newly_denied_fails_and_is_named_first() {
     let told = &ran.stdout;
     let first: Vec<_> = told.lines().take(3).collect();
     let first = first.join(" ");
-    assert!(first.starts_with("FAILS: the proposed rules deny what is required"), "{told}");
+    assert!(
+        first.starts_with("FAILS: the proposed rules deny what is required"),
+        "{told}"
+    );
     assert!(first.contains("SQL"), "{told}");
-    assert!(told.contains("by deny-databases (deny, priority 110) of subnet NSG-COMPUTE"), "{told}");
-    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
-    let replay = run(&proposed("deny-databases.json"), true, &["--format", "json"]);
+    assert!(
+        told.contains("by deny-databases (deny, priority 110) of subnet NSG-COMPUTE"),
+        "{told}"
+    );
+    assert!(
+        told.lines().all(|line| line.chars().count() <= 80),
+        "{told}"
+    );
+    let replay = run(
+        &proposed("deny-databases.json"),
+        true,
+        &["--format", "json"],
+    );
     let replay = replay.expect(1).json();
     reconciled(&replay);
     let denied = list(&replay, "newly_denied");
@@ -117,22 +148,41 @@ fn a_required_port_that_is_newly_denied_fails_and_is_named_first() {
     let touched = list(&replay, "requirements");
     assert_eq!(touched[0]["touch"], "newly-denied");
     assert_eq!(touched[0]["today"], "allowed");
-    run(&proposed("deny-databases.json"), true, &["--fail-on", "never"]).expect(0);
+    run(
+        &proposed("deny-databases.json"),
+        true,
+        &["--fail-on", "never"],
+    )
+    .expect(0);
 }
 
 /// An NSG that the proposal does not name is not taken to be gone: nor is it known.
 #[test]
 fn what_the_proposal_does_not_name_is_kept_with_todays_rules_and_unknown_without() {
-    let with = run(&proposed("deny-databases.json"), true, &["--format", "json"]);
+    let with = run(
+        &proposed("deny-databases.json"),
+        true,
+        &["--format", "json"],
+    );
     let with = with.expect(1).json();
-    let without = run(&proposed("deny-databases.json"), false, &["--format", "json"]).json();
+    let without = run(
+        &proposed("deny-databases.json"),
+        false,
+        &["--format", "json"],
+    )
+    .json();
     reconciled(&without);
     assert!(without["changes"].is_null());
     let unknown = |replay: &Value| number(&replay["counts"]["undetermined"]["groups"]);
     assert!(unknown(&with) < unknown(&without));
     let words = list(&without, "undetermined").iter();
     let words: Vec<_> = words.map(|of| of["by"].as_str().unwrap()).collect();
-    assert!(words.iter().any(|by| by.contains("do not have the NSG that logged it")), "{words:?}");
+    assert!(
+        words
+            .iter()
+            .any(|by| by.contains("do not have the NSG that logged it")),
+        "{words:?}"
+    );
 }
 
 #[test]
@@ -143,7 +193,12 @@ fn todays_own_rules_change_nothing_that_nobody_sent() {
     assert!(list(&replay, "requirements").is_empty());
     // Allowed before the hardening, denied by the rules since.
     let denied = list(&replay, "newly_denied");
-    assert!(denied.iter().all(|of| of["port"] == 5672 && of["today"] == "deny"), "{denied:?}");
+    assert!(
+        denied
+            .iter()
+            .all(|of| of["port"] == 5672 && of["today"] == "deny"),
+        "{denied:?}"
+    );
 }
 
 /// Every sample is asked of the rules by itself, and answered as its group was.
@@ -151,7 +206,8 @@ fn todays_own_rules_change_nothing_that_nobody_sent() {
 fn samples_are_answered_as_their_groups() {
     let bench = Bench::new();
     let nsgs = std::fs::read(proposed("deny-databases.json")).unwrap();
-    let mut merged: Value = serde_json::from_slice(&std::fs::read(testdata("azure/nsgs.json")).unwrap()).unwrap();
+    let mut merged: Value =
+        serde_json::from_slice(&std::fs::read(testdata("azure/nsgs.json")).unwrap()).unwrap();
     let new: Value = serde_json::from_slice(&nsgs).unwrap();
     for nsg in merged.as_array_mut().unwrap() {
         if nsg["name"] == new[0]["name"] {
@@ -159,11 +215,24 @@ fn samples_are_answered_as_their_groups() {
         }
     }
     for name in ["vnet.json", "nics.json", "asgs.json", "route-tables.json"] {
-        bench.write(Path::new("new").join(name), std::fs::read(testdata("azure").join(name)).unwrap());
+        bench.write(
+            Path::new("new").join(name),
+            std::fs::read(testdata("azure").join(name)).unwrap(),
+        );
     }
     bench.write("new/nsgs.json", merged.to_string());
-    let replay = run(&proposed("deny-databases.json"), true, &["--format", "json"]).json();
-    let lists = ["newly_denied", "newly_allowed", "still_denied", "undetermined"];
+    let replay = run(
+        &proposed("deny-databases.json"),
+        true,
+        &["--format", "json"],
+    )
+    .json();
+    let lists = [
+        "newly_denied",
+        "newly_allowed",
+        "still_denied",
+        "undetermined",
+    ];
     let mut packets = String::new();
     let mut answers = Vec::new();
     for of in lists.iter().flat_map(|name| list(&replay, name)) {
@@ -175,7 +244,10 @@ fn samples_are_answered_as_their_groups() {
     let file = bench.write("packets", packets);
     let mut arguments = vec!["test".to_owned(), "--short".to_owned()];
     arguments.extend(["--azure".to_owned(), text(&bench.path("new"))]);
-    arguments.extend(["--config".to_owned(), text(&testdata("incident/nsgaudit.toml"))]);
+    arguments.extend([
+        "--config".to_owned(),
+        text(&testdata("incident/nsgaudit.toml")),
+    ]);
     arguments.extend(["--file".to_owned(), text(&file)]);
     let told = bench.run(arguments).expect(0).stdout;
     let told = told.lines().filter_map(|line| line.rsplit_once(": "));
@@ -190,14 +262,21 @@ fn threads_and_the_order_of_files_change_nothing() {
     for format in ["text", "json"] {
         let one = of(&["--format", format, "--all", "--threads", "1"]);
         assert_eq!(one, of(&["--format", format, "--all", "--threads", "4"]));
-        assert_eq!(one, of(&["--format", format, "--all", "--threads", "3", "--scalar"]));
+        assert_eq!(
+            one,
+            of(&["--format", format, "--all", "--threads", "3", "--scalar"])
+        );
     }
 }
 
 #[test]
 fn a_hostile_name_is_told_and_not_obeyed() {
     for format in ["text", "json"] {
-        let ran = run(&proposed("hostile-name.json"), true, &["--all", "--format", format]);
+        let ran = run(
+            &proposed("hostile-name.json"),
+            true,
+            &["--all", "--format", format],
+        );
         let told = ran.expect(1).stdout;
         assert!(told.contains("<script>"), "{told}");
         assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told}");
@@ -220,7 +299,12 @@ fn what_cannot_be_meant_is_said() {
     let arguments = ["replay", &text(&testdata("incident")), "--rules"].map(str::to_owned);
     let rules = text(&proposed("deny-databases.json"));
     let ran = bench.run(arguments.into_iter().chain([rules])).expect(2);
-    assert!(ran.stderr.contains("the subnets of the network are not known"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("the subnets of the network are not known"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -230,9 +314,15 @@ fn the_json_holds_to_its_schema() {
     let committed: Value = serde_json::from_slice(&std::fs::read(committed).unwrap()).unwrap();
     assert_eq!(schema, committed);
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for (name, today) in [("deny-databases.json", true), ("without-hardening.json", false)] {
+    for (name, today) in [
+        ("deny-databases.json", true),
+        ("without-hardening.json", false),
+    ] {
         let replay = run(&proposed(name), today, &["--format", "json"]).json();
-        let errors: Vec<_> = validator.iter_errors(&replay).map(|error| error.to_string()).collect();
+        let errors: Vec<_> = validator
+            .iter_errors(&replay)
+            .map(|error| error.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 }
@@ -241,7 +331,11 @@ fn the_json_holds_to_its_schema() {
 #[test]
 fn captures_are_replayed_as_logs_are() {
     let capture = text(&testdata("incident-capture"));
-    let ran = run(&proposed("deny-databases.json"), true, &[&capture, "--format", "json"]);
+    let ran = run(
+        &proposed("deny-databases.json"),
+        true,
+        &[&capture, "--format", "json"],
+    );
     let replay = ran.expect(1).json();
     reconciled(&replay);
     let denied = list(&replay, "newly_denied").iter();

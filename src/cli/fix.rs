@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicU64;
 
 use clap::{Args, ValueEnum};
 
+use super::judge::{
+    Came, DEFAULT_PROFILE, ReadArgs, World, is_unreadable, nothing_read, read_world,
+};
 use super::setup::Logs;
-use super::judge::{Came, DEFAULT_PROFILE, ReadArgs, World, is_unreadable, nothing_read, read_world};
 use super::{Status, given, output, setup, tell};
 use crate::audit::given::Ways;
 use crate::audit::needed::{Needed, needed};
@@ -18,8 +20,8 @@ use crate::fix::{Fix, FixInput, Flow, Seen, least_privilege, smallest};
 use crate::flowlog::{LogKind, RecordBatch, Scanner, Segment, Sink};
 use crate::net::Protocol;
 use crate::pipeline::Source;
-use crate::tally::Narrow;
 use crate::report::fix::{arm, az, bicep, json, terraform, text};
+use crate::tally::Narrow;
 
 /// Options of `fix`.
 #[derive(Debug, Args)]
@@ -86,9 +88,10 @@ pub(super) fn run(args: &FixArgs) -> Result<Status> {
         Format::Arm => arm::render(&fix),
         Format::Json => json::render(&fix),
         Format::Bicep => bicep::render(&fix).ok_or_else(|| Error::Usage {
-            message: "--format bicep: the NSGs are in several resource groups, and a Bicep file changes \
+            message:
+                "--format bicep: the NSGs are in several resource groups, and a Bicep file changes \
                       one; --format arm has a deployment for each"
-                .to_owned(),
+                    .to_owned(),
         })?,
     };
     output::write(args.output.as_deref(), page.as_bytes())?;
@@ -106,7 +109,7 @@ fn status(fix: &Fix, format: Format) -> Status {
     }
     if !fix.changes.is_empty() {
         Status::Findings
-    } else if open > 0 {
+    } else if open > 0 || fix.refused.is_some() {
         Status::Inconclusive
     } else {
         Status::Quiet

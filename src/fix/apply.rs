@@ -39,7 +39,8 @@ fn apply(nsg: &mut Nsg, change: &NsgChange) {
             rule.priority = moved.to;
         }
     }
-    nsg.rules.extend(change.new.iter().map(|new| new.rule.clone()));
+    nsg.rules
+        .extend(change.new.iter().map(|new| new.rule.clone()));
 }
 
 /// The numbers of an NSG that Azure limits.
@@ -68,7 +69,11 @@ impl Size {
     pub(super) fn excess(&self) -> Option<String> {
         let parts = [
             (self.rules, MOST_RULES, "rules"),
-            (self.sources, MOST_PLACES, "source addresses and port ranges"),
+            (
+                self.sources,
+                MOST_PLACES,
+                "source addresses and port ranges",
+            ),
             (
                 self.destinations,
                 MOST_PLACES,

@@ -88,7 +88,10 @@ pub(super) fn effect(
             .newly_undetermined()
             .filter(|change| change.before.answer != Answer::Undetermined);
         // What could not be followed has both answers undetermined.
-        let lost = all.changes.iter().filter(|change| change.before == change.after);
+        let lost = all
+            .changes
+            .iter()
+            .filter(|change| change.before == change.after);
         for change in strange.chain(open).chain(lost) {
             let probe = &change.witness;
             let local = match direction {

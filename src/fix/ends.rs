@@ -84,11 +84,10 @@ fn group_of(addresses: &PrefixSet, azure: &Azure) -> Option<String> {
             groups.any(|group| group.eq_ignore_ascii_case(id))
         });
         // A member whose address is not known makes the members unknown.
-        let all: Option<Vec<IpNet>> =
-            those.try_fold(Vec::new(), |mut all, one| {
-                all.push(one.address?.into());
-                Some(all)
-            });
+        let all: Option<Vec<IpNet>> = those.try_fold(Vec::new(), |mut all, one| {
+            all.push(one.address?.into());
+            Some(all)
+        });
         all.map(PrefixSet::new)
     };
     ids.into_iter()

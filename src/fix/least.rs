@@ -77,7 +77,7 @@ impl Maker<'_> {
         if seen.overflowed() {
             let why = "the logs tell of more conversations than can be kept: narrow them with --since, \
                        --until or --subnet";
-            return self.refused(why, &before);
+            return self.refused(why);
         }
         let mut wants = self.required();
         let mut apart: BTreeMap<(super::Why, String), u64> = BTreeMap::new();
@@ -85,20 +85,20 @@ impl Maker<'_> {
         let wants = merged(wants);
         let changes = match self.changes(&wants) {
             Ok(changes) => changes,
-            Err(why) => return self.refused(&why, &before),
+            Err(why) => return self.refused(&why),
         };
         let proposed = apply::applied(azure, &changes);
         let sizes = match sizes(&changes, &proposed, &wants) {
             Ok(sizes) => sizes,
             Err(refused) => {
                 let why = refused.into_values().next().unwrap_or_default();
-                return self.refused(&why, &before);
+                return self.refused(&why);
             }
         };
         let after = input.with(&proposed);
         let now = states(input.needed, &after);
         if let Some(why) = self.flaw(&before, &now, &after, &wants) {
-            return self.refused(&why, &before);
+            return self.refused(&why);
         }
         let judged = || input.needed.iter().zip(&now).filter(|(one, _)| !one.advice);
         let (newly_allowed, newly_denied) = self.counts(&after);
@@ -113,15 +113,19 @@ impl Maker<'_> {
             };
             wanted.then(|| (of(number), why))
         });
-        let fixed = numbered().filter(|(_, (before, now))| {
-            **before != State::Allowed && **now == State::Allowed
+        let fixed = numbered().filter(|(number, (before, now))| {
+            let wanted = input.is_wanted(&input.needed[*number]);
+            wanted && **before != State::Allowed && **now == State::Allowed
         });
         let fix = Fix {
             kind: Kind::LeastPrivilege,
+            refused: None,
             fixed: fixed.map(|(number, _)| of(number)).collect(),
             open: open.collect(),
             proof: Proof {
-                allowed: judged().filter(|(_, state)| **state == State::Allowed).count(),
+                allowed: judged()
+                    .filter(|(_, state)| **state == State::Allowed)
+                    .count(),
                 requirements: judged().count(),
                 newly_allowed,
                 newly_denied,
@@ -142,21 +146,15 @@ impl Maker<'_> {
     }
 
     /// No rule set, and why.
-    fn refused(&self, why: &str, before: &[State]) -> Fixed {
+    fn refused(&self, why: &str) -> Fixed {
         let input = self.input;
-        let all = input.needed.iter().zip(before);
-        let wanted = all.filter(|(one, state)| input.is_wanted(one) && **state != State::Allowed);
-        let mut open: Vec<_> = wanted.map(|(one, _)| (about(one), why.to_owned())).collect();
-        if open.is_empty() {
-            let first = input.needed.iter().find(|one| input.is_wanted(one));
-            open.extend(first.map(|one| (about(one), why.to_owned())));
-        }
         Fixed {
             fix: Fix {
                 kind: Kind::LeastPrivilege,
+                refused: Some(why.to_owned()),
                 changes: Vec::new(),
                 fixed: Vec::new(),
-                open,
+                open: Vec::new(),
                 proof: Proof {
                     tags: input.edition(),
                     ..Proof::default()
@@ -174,7 +172,10 @@ impl Maker<'_> {
             if !self.input.is_wanted(needed) {
                 continue;
             }
-            let stands = self.stands.iter().filter(|stand| stand.direction == needed.direction);
+            let stands = self
+                .stands
+                .iter()
+                .filter(|stand| stand.direction == needed.direction);
             let mut denials = Vec::new();
             for stand in stands {
                 let local = needed.local.intersection(&stand.place.addresses);
@@ -281,7 +282,13 @@ impl Maker<'_> {
         let subnets = self.stands.iter().map(|stand| &stand.subnet);
         let found = subnets
             .filter(|subnet| subnet.contains(address))
-            .find(|subnet| self.input.environment.subnets.iter().any(|one| one.prefixes == **subnet));
+            .find(|subnet| {
+                self.input
+                    .environment
+                    .subnets
+                    .iter()
+                    .any(|one| one.prefixes == **subnet)
+            });
         found.map_or_else(|| PrefixSet::new([address.into()]), Clone::clone)
     }
 
@@ -353,13 +360,23 @@ impl Maker<'_> {
             own.sort_by_key(|want| {
                 let seen = want.rows.len() == 1 && want.rows.contains(SEEN);
                 let ports = want.ports.ranges().to_vec();
-                (seen, want.rows.first().cloned(), want.protocol, ports, want.remote.clone())
+                (
+                    seen,
+                    want.rows.first().cloned(),
+                    want.protocol,
+                    ports,
+                    want.remote.clone(),
+                )
             });
             let mut free = free(nsg, direction);
             let end = free.pop();
             let round = free.iter().filter(|priority| *priority % 10 == 0).copied();
             let round: Vec<u32> = round.collect();
-            let priorities = if round.len() >= own.len() { &round } else { &free };
+            let priorities = if round.len() >= own.len() {
+                &round
+            } else {
+                &free
+            };
             let Some(end) = end.filter(|_| priorities.len() >= own.len()) else {
                 return Err(format!(
                     "{} has no room for {} {direction} rules beside those of today",
@@ -374,8 +391,12 @@ impl Maker<'_> {
             }
             new.push(deny_all(direction, end, &mut names));
         }
-        let mut removed: Vec<SecurityRule> =
-            nsg.rules.iter().filter(|rule| !rule.is_default).cloned().collect();
+        let mut removed: Vec<SecurityRule> = nsg
+            .rules
+            .iter()
+            .filter(|rule| !rule.is_default)
+            .cloned()
+            .collect();
         removed.sort_by_key(|rule| {
             let denies = rule.access == Decision::Deny;
             (denies, rule.direction, rule.priority, rule.name.clone())
@@ -413,9 +434,9 @@ impl Maker<'_> {
                 .filter(|one| one.direction == stand.direction && self.input.is_wanted(one))
                 .flat_map(|one| one.cubes(&stand.place.addresses))
                 .collect();
-            let seen = wants.iter().filter(|want| {
-                want.direction == stand.direction && want.rows.contains(SEEN)
-            });
+            let seen = wants
+                .iter()
+                .filter(|want| want.direction == stand.direction && want.rows.contains(SEEN));
             required.extend(seen.map(|want| cube(want, &stand.place.addresses)));
             for place in after.places(&stand.place.addresses, stand.direction) {
                 let within = everything_of(&place.addresses, stand.direction);
@@ -444,8 +465,12 @@ impl Maker<'_> {
         for (direction, old, new) in changed_places(input.network, after, input.environment) {
             let within = everything_of(&new.addresses, direction);
             let all = diff(&old.levels, &new.levels, &within);
-            allowed = all.newly_allowed().fold(allowed, |sum, one| sum.plus(one.count));
-            denied = all.newly_denied().fold(denied, |sum, one| sum.plus(one.count));
+            allowed = all
+                .newly_allowed()
+                .fold(allowed, |sum, one| sum.plus(one.count));
+            denied = all
+                .newly_denied()
+                .fold(denied, |sum, one| sum.plus(one.count));
         }
         (allowed, denied)
     }
@@ -469,12 +494,16 @@ fn holds(needed: &Needed, conversation: &Conversation) -> bool {
         }
     };
     needed.direction == conversation.direction
-        && !needed.protocols.intersection(conversation.protocol).is_empty()
+        && !needed
+            .protocols
+            .intersection(conversation.protocol)
+            .is_empty()
         && needed.local.contains(conversation.local)
         && needed.remotes.iter().any(|remote| {
             has_port(&remote.ports)
                 && remote.terms.iter().any(|(_, set)| {
-                    set.as_ref().is_some_and(|set| set.contains(conversation.remote))
+                    set.as_ref()
+                        .is_some_and(|set| set.contains(conversation.remote))
                 })
         })
 }
@@ -515,7 +544,9 @@ fn cube(want: &Want, at: &PrefixSet) -> Cube {
 fn free(nsg: &Nsg, direction: Direction) -> Vec<u32> {
     let rules = nsg.rules.iter().filter(|rule| rule.direction == direction);
     let taken: BTreeSet<u32> = rules.map(|rule| rule.priority).collect();
-    (100..=LAST).filter(|priority| !taken.contains(priority)).collect()
+    (100..=LAST)
+        .filter(|priority| !taken.contains(priority))
+        .collect()
 }
 
 /// Before the default rules, which would let the network and the internet through.

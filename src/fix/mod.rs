@@ -104,6 +104,7 @@ pub fn smallest(input: &FixInput<'_>) -> Fixed {
                 let about = |number: usize| about(&input.needed[number]);
                 let fix = Fix {
                     kind: Kind::Smallest,
+                    refused: None,
                     changes,
                     fixed: targets.keys().map(|&number| about(number)).collect(),
                     open: open
@@ -165,14 +166,19 @@ fn attempt(
     if !refused.is_empty() {
         return Err(refused);
     }
-    let those: Vec<_> = targets.keys().map(|&number| &input.needed[number]).collect();
+    let those: Vec<_> = targets
+        .keys()
+        .map(|&number| &input.needed[number])
+        .collect();
     let effect = check::effect(input.network, &after, input.environment, &those);
     for flaw in &effect.flaws {
         let touches = |needed: &Needed| {
-            needed.direction == flaw.direction
-                && !needed.local.intersection(&flaw.at).is_empty()
+            needed.direction == flaw.direction && !needed.local.intersection(&flaw.at).is_empty()
         };
-        let near: Vec<_> = targets.keys().filter(|&&n| touches(&input.needed[n])).collect();
+        let near: Vec<_> = targets
+            .keys()
+            .filter(|&&n| touches(&input.needed[n]))
+            .collect();
         let all: Vec<_> = targets.keys().collect();
         for &&number in if near.is_empty() { &all } else { &near } {
             refused.entry(number).or_insert_with(|| flaw.why.clone());
@@ -181,9 +187,17 @@ fn attempt(
     if !refused.is_empty() {
         return Err(refused);
     }
-    let judged = || input.needed.iter().zip(&states).filter(|(one, _)| !one.advice);
+    let judged = || {
+        input
+            .needed
+            .iter()
+            .zip(&states)
+            .filter(|(one, _)| !one.advice)
+    };
     let proof = Proof {
-        allowed: judged().filter(|(_, state)| **state == State::Allowed).count(),
+        allowed: judged()
+            .filter(|(_, state)| **state == State::Allowed)
+            .count(),
         requirements: judged().count(),
         newly_allowed: effect.newly_allowed,
         newly_denied: effect.newly_denied,
@@ -235,20 +249,21 @@ impl Fix {
             undetermined: counts.undetermined.flows,
             passes: replay.passes() == Passes::Yes,
         };
-        let refused = match replay.passes() {
-            Passes::No => Some("past traffic that is required would be denied"),
-            _ if self.kind == Kind::Smallest && replayed.newly_denied > 0 => {
+        let refused = match (self.kind, replay.passes()) {
+            (_, Passes::No) => Some("past traffic that is required would be denied"),
+            (Kind::Smallest, _) if replayed.newly_denied > 0 => {
                 Some("past traffic that was allowed would be denied")
             }
-            Passes::Yes | Passes::Unknown => None,
+            (Kind::LeastPrivilege, Passes::Unknown) => Some(
+                "of past traffic that is or may be required it is not known whether it would be denied",
+            ),
+            _ => None,
         };
         self.proof.replay = Some(replayed);
-        if let Some(why) = refused {
-            let why = format!("{why}: see `nsgaudit replay`");
+        if let Some(why) = refused.filter(|_| !self.changes.is_empty()) {
             self.changes.clear();
-            let fixed = std::mem::take(&mut self.fixed);
-            self.open.extend(fixed.into_iter().map(|about| (about, why.clone())));
-            self.open.sort();
+            self.fixed.clear();
+            self.refused = Some(why.to_owned());
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum Kind {
 pub struct Fix {
     /// What kind.
     pub kind: Kind,
+    /// Why there are no changes at all; `None` where there are, or none is needed.
+    pub refused: Option<String>,
     /// The changes, by the NSG.
     pub changes: Vec<NsgChange>,
     /// Requirements that the changes allow.

@@ -130,12 +130,7 @@ pub(super) fn merged(wants: Vec<Want>) -> Vec<Want> {
     kept
 }
 
-fn join<K: Ord>(
-    all: &mut BTreeMap<K, Want>,
-    key: K,
-    want: Want,
-    add: impl Fn(&mut Want, &Want),
-) {
+fn join<K: Ord>(all: &mut BTreeMap<K, Want>, key: K, want: Want, add: impl Fn(&mut Want, &Want)) {
     match all.entry(key) {
         std::collections::btree_map::Entry::Vacant(place) => {
             place.insert(want);
@@ -169,7 +164,10 @@ pub(super) fn changes(wants: &[Want], azure: &Azure) -> Result<Vec<NsgChange>, R
     for (key, mut wants) in by_nsg {
         let Some(nsg) = find(azure, key) else {
             for target in wants.iter().flat_map(|want| &want.targets) {
-                refused.insert(*target, "no document gives the NSG that denies it".to_owned());
+                refused.insert(
+                    *target,
+                    "no document gives the NSG that denies it".to_owned(),
+                );
             }
             continue;
         };
@@ -261,7 +259,12 @@ impl Names {
     pub(super) fn new(nsg: &Nsg) -> Self {
         let rules = nsg.rules.iter().map(|rule| &rule.name);
         let unread = nsg.unread.iter().map(|rule| &rule.name);
-        Self(rules.chain(unread).map(|name| name.to_lowercase()).collect())
+        Self(
+            rules
+                .chain(unread)
+                .map(|name| name.to_lowercase())
+                .collect(),
+        )
     }
 
     fn take(&mut self, want: &Want) -> String {

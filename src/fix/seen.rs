@@ -124,9 +124,7 @@ impl Seen {
     }
 
     /// What was let through, in order, with its tuples, and why it is set apart if it is.
-    pub(super) fn conversations(
-        &self,
-    ) -> impl Iterator<Item = (&Conversation, u64, Option<Why>)> {
+    pub(super) fn conversations(&self) -> impl Iterator<Item = (&Conversation, u64, Option<Why>)> {
         self.allowed
             .iter()
             .map(|(key, told)| (key, told.tuples, self.why(key, told)))

@@ -48,7 +48,8 @@ impl<'a> Slots<'a> {
         let moved = self.moved.get(&(direction, before));
         let before = moved.map_or(before, |&(_, to)| to);
         let end = before.min(LAST + 1);
-        let is_free = |slots: &Self, priority: u32| !slots.taken.contains_key(&(direction, priority));
+        let is_free =
+            |slots: &Self, priority: u32| !slots.taken.contains_key(&(direction, priority));
         let below = self.taken.range((direction, 0)..(direction, end));
         let last = below.map(|(&(_, priority), _)| priority).max();
         let next = last.map_or(FIRST, |last| (last / 10 + 1) * 10).max(FIRST);
@@ -150,7 +151,11 @@ mod tests {
             if expected == 4096 {
                 // No room: 101 moves to 102.
                 assert_eq!(found, Ok(101));
-                let moves: Vec<_> = slots.moves().iter().map(|m| (m.rule.priority, m.to)).collect();
+                let moves: Vec<_> = slots
+                    .moves()
+                    .iter()
+                    .map(|m| (m.rule.priority, m.to))
+                    .collect();
                 assert_eq!(moves, [(101, 102)]);
                 continue;
             }
@@ -163,9 +168,15 @@ mod tests {
     fn rules_move_up_as_often_as_rules_are_added_and_keep_their_order() {
         let nsg = nsg([100, 101, 103]);
         let mut slots = Slots::new(&nsg);
-        let taken: Vec<_> = (0..3).map(|_| slots.take(Direction::Outbound, 100)).collect();
+        let taken: Vec<_> = (0..3)
+            .map(|_| slots.take(Direction::Outbound, 100))
+            .collect();
         assert_eq!(taken, [Ok(100), Ok(101), Ok(102)]);
-        let moves: Vec<_> = slots.moves().iter().map(|m| (m.rule.priority, m.to)).collect();
+        let moves: Vec<_> = slots
+            .moves()
+            .iter()
+            .map(|m| (m.rule.priority, m.to))
+            .collect();
         assert_eq!(moves, [(103, 105), (101, 104), (100, 103)]);
     }
 

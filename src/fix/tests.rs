@@ -332,7 +332,7 @@ proptest! {
             advice: false,
             only: &[],
         }, &seen);
-        prop_assert!(!fix.changes.is_empty(), "{:?}", fix.open);
+        prop_assert!(!fix.changes.is_empty(), "{:?}", fix.refused);
         check_steps(&azure, &fix.changes);
         let after = Network::new(&proposed, &environment, tags, 0);
         for (direction, local, probe) in packets() {

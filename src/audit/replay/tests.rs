@@ -110,7 +110,9 @@ const LOCAL: [[u8; 4]; 3] = [[10, 0, 0, 4], [10, 0, 0, 9], [10, 0, 0, 200]];
 const PORTS: [u16; 3] = [22, 443, 8080];
 
 fn probes() -> impl Iterator<Item = Probe> {
-    let ends = REMOTE.into_iter().flat_map(|remote| LOCAL.map(|local| (remote, local)));
+    let ends = REMOTE
+        .into_iter()
+        .flat_map(|remote| LOCAL.map(|local| (remote, local)));
     ends.flat_map(|(remote, local)| {
         PORTS.map(|port| Probe {
             protocol: ProtocolSet::TCP,
@@ -199,23 +201,53 @@ fn what_becomes_of_a_group_is_told_by_what_was_and_what_is_to_be() {
     let (allowed, denied) = (Decision::Allow, Decision::Deny);
     let kept = Becomes::Undetermined;
     let cases = [
-        (Was::Decided(allowed), Ok(Allow), None, Unchanged(Some(allowed))),
+        (
+            Was::Decided(allowed),
+            Ok(Allow),
+            None,
+            Unchanged(Some(allowed)),
+        ),
         (Was::Decided(allowed), Ok(Deny), None, NewlyDenied),
         // The log tells, and not what today's rules would do.
         (Was::Decided(allowed), Ok(Deny), Some(Deny), NewlyDenied),
         (Was::Decided(denied), Ok(Allow), None, NewlyAllowed),
-        (Was::Decided(denied), Ok(Deny), None, Unchanged(Some(denied))),
+        (
+            Was::Decided(denied),
+            Ok(Deny),
+            None,
+            Unchanged(Some(denied)),
+        ),
         (Was::Decided(denied), Ok(Undetermined), None, kept),
         (Was::Decided(denied), Err(Why::NotGiven), Some(Deny), kept),
         (Was::Platform, Err(Why::Protocol), None, Unchanged(None)),
-        (Was::Open(Why::Levels), Ok(Allow), None, Unchanged(Some(allowed))),
+        (
+            Was::Open(Why::Levels),
+            Ok(Allow),
+            None,
+            Unchanged(Some(allowed)),
+        ),
         (Was::Open(Why::Levels), Ok(Deny), None, kept),
         (Was::Open(Why::Levels), Ok(Deny), Some(Allow), NewlyDenied),
-        (Was::Open(Why::Unanswered), Ok(Deny), None, Unchanged(Some(denied))),
+        (
+            Was::Open(Why::Unanswered),
+            Ok(Deny),
+            None,
+            Unchanged(Some(denied)),
+        ),
         (Was::Open(Why::Unanswered), Ok(Allow), None, kept),
-        (Was::Open(Why::Unanswered), Ok(Allow), Some(Deny), NewlyAllowed),
+        (
+            Was::Open(Why::Unanswered),
+            Ok(Allow),
+            Some(Deny),
+            NewlyAllowed,
+        ),
         (Was::Open(Why::Packets), Ok(Deny), None, kept),
-        (Was::Open(Why::Packets), Ok(Deny), Some(Deny), Unchanged(Some(denied))),
+        (
+            Was::Open(Why::Packets),
+            Ok(Deny),
+            Some(Deny),
+            Unchanged(Some(denied)),
+        ),
     ];
     for (was, answer, today, expected) in cases {
         let found = becomes(was, answer, today).0;

@@ -7,7 +7,8 @@ use super::{API, by_group, proof};
 use crate::fix::{Fix, Kind, NsgChange};
 use crate::report::json::pretty;
 
-const SCHEMA: &str = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#";
+const SCHEMA: &str =
+    "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#";
 const RULE: &str = "Microsoft.Network/networkSecurityGroups/securityRules";
 
 /// The template, to be deployed to the resource group of the NSGs; where they are in several, it has a
@@ -16,7 +17,12 @@ pub fn render(fix: &Fix) -> String {
     let groups = by_group(fix);
     let inner: Vec<Vec<Value>> = groups
         .iter()
-        .map(|(_, changes)| changes.iter().flat_map(|change| resources(fix, change)).collect())
+        .map(|(_, changes)| {
+            changes
+                .iter()
+                .flat_map(|change| resources(fix, change))
+                .collect()
+        })
         .collect();
     let resources = match &inner[..] {
         [] => Vec::new(),
@@ -69,7 +75,9 @@ fn resources(fix: &Fix, change: &NsgChange) -> Vec<Value> {
     if fix.kind == Kind::LeastPrivilege {
         let rules: Vec<_> = rules(change)
             .iter()
-            .map(|fields| json!({ "name": literal(&fields.name), "properties": properties(fields) }))
+            .map(
+                |fields| json!({ "name": literal(&fields.name), "properties": properties(fields) }),
+            )
             .collect();
         return vec![json!({
             "type": "Microsoft.Network/networkSecurityGroups",
@@ -124,7 +132,10 @@ fn properties(fields: &Fields) -> Value {
     all.insert("direction".to_owned(), json!(fields.direction));
     all.insert("access".to_owned(), json!(fields.access));
     all.insert("protocol".to_owned(), json!(fields.protocol));
-    for (end, place) in [("source", &fields.source), ("destination", &fields.destination)] {
+    for (end, place) in [
+        ("source", &fields.source),
+        ("destination", &fields.destination),
+    ] {
         side(&mut all, end, place);
     }
     Value::Object(all)
@@ -140,11 +151,12 @@ fn side(all: &mut Map<String, Value>, end: &str, place: &Place) {
     put("AddressPrefix", "AddressPrefixes", &place.prefixes);
     put("PortRange", "PortRanges", &place.ports);
     if !place.groups.is_empty() {
-        let ids: Vec<_> = place.groups.iter().map(|id| json!({ "id": literal(id) })).collect();
-        all.insert(
-            format!("{end}ApplicationSecurityGroups"),
-            Value::Array(ids),
-        );
+        let ids: Vec<_> = place
+            .groups
+            .iter()
+            .map(|id| json!({ "id": literal(id) }))
+            .collect();
+        all.insert(format!("{end}ApplicationSecurityGroups"), Value::Array(ids));
     }
 }
 

@@ -101,8 +101,19 @@ mod tests {
     #[test]
     fn hostile_names_reach_az_as_single_words() {
         for name in [
-            "$(touch pwned)", "`id`", "';id;'", "a b", "x\"y", "a&b|c>d", "*", "~", "#x", "!x", "a\\b",
-            "-rf", "ä 規則",
+            "$(touch pwned)",
+            "`id`",
+            "';id;'",
+            "a b",
+            "x\"y",
+            "a&b|c>d",
+            "*",
+            "~",
+            "#x",
+            "!x",
+            "a\\b",
+            "-rf",
+            "ä 規則",
         ] {
             let script = render(&hostile(name));
             let fake = "az() { for word in \"$@\"; do printf '%s\\n' \"$word\"; done; }\n";
@@ -118,11 +129,16 @@ mod tests {
                 format!("--name={name}"),
                 name.to_owned(),
             ] {
-                assert!(words.lines().any(|word| word == expected), "{expected}\n{words}");
+                assert!(
+                    words.lines().any(|word| word == expected),
+                    "{expected}\n{words}"
+                );
             }
         }
         let script = render(&hostile("a\nrm -rf /"));
-        let commands = script.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let commands = script
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty());
         assert_eq!(commands.collect::<Vec<_>>(), ["set -eu"]);
     }
 

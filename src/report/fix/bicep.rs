@@ -78,7 +78,10 @@ fn properties(fields: &Fields, indent: usize) -> String {
     lines.push(format!("direction: {}", string(fields.direction)));
     lines.push(format!("access: {}", string(fields.access)));
     lines.push(format!("protocol: {}", string(fields.protocol)));
-    for (end, place) in [("source", &fields.source), ("destination", &fields.destination)] {
+    for (end, place) in [
+        ("source", &fields.source),
+        ("destination", &fields.destination),
+    ] {
         side(&mut lines, end, place);
     }
     let lead = " ".repeat(indent);

@@ -18,6 +18,8 @@ struct Document<'a> {
     schema: &'static str,
     /// What kind of fix.
     kind: Kind,
+    /// Why there are no changes at all; `null` where there are, or none is needed.
+    refused: Option<&'a str>,
     /// What was proved, in sentences.
     proof: Vec<String>,
     /// The same in numbers.
@@ -100,6 +102,7 @@ pub fn render(fix: &Fix) -> String {
     super::super::json::pretty(&Document {
         schema: SCHEMA,
         kind: fix.kind,
+        refused: fix.refused.as_deref(),
         proof: super::proof(fix),
         shown: Shown {
             allowed: fix.proof.allowed,
@@ -135,7 +138,11 @@ fn change(change: &NsgChange) -> Change<'_> {
         nsg: &change.nsg,
         moved: moved.collect(),
         new: new.collect(),
-        removed: change.removed.iter().map(|rule| rule.name.as_str()).collect(),
+        removed: change
+            .removed
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect(),
     }
 }
 
@@ -161,10 +168,6 @@ mod tests {
 
     #[test]
     fn the_committed_schema_is_the_one_we_write() {
-        crate::report::sample::assert_committed(
-            "docs/fix.schema.json",
-            "UPDATE_DOCS",
-            &schema(),
-        );
+        crate::report::sample::assert_committed("docs/fix.schema.json", "UPDATE_DOCS", &schema());
     }
 }

@@ -59,11 +59,8 @@ fn proof(fix: &Fix) -> Vec<String> {
     }
     lines.push(replayed(fix));
     lines.push(format!("- Service tags of {}.", proof.tags));
-    if !fix.open.is_empty() {
-        lines.push(format!(
-            "- {} requirements are not allowed by it: see `--format text`.",
-            fix.open.len()
-        ));
+    if let Some(why) = &fix.refused {
+        lines = vec![format!("No fix: {why}.")];
     }
     lines.push("Nothing was applied.".to_owned());
     lines
@@ -74,7 +71,9 @@ fn replayed(fix: &Fix) -> String {
         return "- No past traffic was given to replay.".to_owned();
     };
     let window = replay.window.as_ref();
-    let window = window.map_or_else(String::new, |(first, last)| format!(" from {first} to {last}"));
+    let window = window.map_or_else(String::new, |(first, last)| {
+        format!(" from {first} to {last}")
+    });
     let passes = if replay.passes {
         "nothing that is required is denied"
     } else {
@@ -92,7 +91,14 @@ fn replayed(fix: &Fix) -> String {
 /// The lines of the proof as comments, escaped, and broken at 100 columns.
 fn comments(fix: &Fix, lead: &str) -> String {
     let mut text = String::new();
-    for line in proof(fix) {
+    let mut lines = proof(fix);
+    if !fix.open.is_empty() {
+        lines.push(format!(
+            "{} requirements are not allowed by it: `--format text` says why.",
+            fix.open.len()
+        ));
+    }
+    for line in lines {
         let mut column = 0;
         for word in super::escape::terminal(&line).split_whitespace() {
             let width = word.chars().count();
@@ -158,6 +164,7 @@ mod tests {
         };
         Fix {
             kind: Kind::Smallest,
+            refused: None,
             changes: vec![NsgChange {
                 nsg: NsgName {
                     id: name.to_owned(),

@@ -41,7 +41,10 @@ fn single(change: &NsgChange, labels: &mut Labels) -> String {
         let address = format!("azurerm_network_security_rule.{label}");
         if is_moved {
             let id = format!("{}/securityRules/{}", change.nsg.id, fields.name);
-            text += &format!("\nimport {{\n  to = {address}\n  id = {}\n}}\n", string(&id));
+            text += &format!(
+                "\nimport {{\n  to = {address}\n  id = {}\n}}\n",
+                string(&id)
+            );
         }
         text += &format!(
             "\nresource \"azurerm_network_security_rule\" \"{label}\" {{\n  resource_group_name = {}\n  \
@@ -93,7 +96,10 @@ fn arguments(fields: &Fields, lead: &str) -> String {
     if !fields.description.is_empty() {
         lines.push(format!("description = {}", string(&fields.description)));
     }
-    for (end, place) in [("source", &fields.source), ("destination", &fields.destination)] {
+    for (end, place) in [
+        ("source", &fields.source),
+        ("destination", &fields.destination),
+    ] {
         side(&mut lines, end, place);
     }
     let lines = lines.iter().map(|line| format!("{lead}{line}\n"));
@@ -128,7 +134,13 @@ impl Labels {
     fn unique(&mut self, name: &str) -> String {
         let mut label: String = name
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
             .collect();
         if !label.starts_with(|c: char| c.is_ascii_alphabetic()) {
             label.insert(0, 'r');

@@ -49,6 +49,9 @@ pub fn render(fix: &Fix) -> String {
 fn headline(fix: &Fix) -> String {
     let nsgs = fix.changes.len();
     let rules: usize = fix.changes.iter().map(|change| change.new.len()).sum();
+    if let Some(why) = &fix.refused {
+        return format!("No fix: {why}.");
+    }
     match (fix.kind, nsgs) {
         (_, 0) if fix.open.is_empty() => {
             "Nothing to fix: the rules allow all that is required.".to_owned()
@@ -115,7 +118,11 @@ fn nsg(text: &mut String, change: &NsgChange) {
         }
     }
     if !change.removed.is_empty() {
-        let names: Vec<_> = change.removed.iter().map(|rule| rule.name.as_str()).collect();
+        let names: Vec<_> = change
+            .removed
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect();
         line(text, &format!("  removed: {}", names.join(", ")));
     }
 }
@@ -147,11 +154,20 @@ fn sides(fields: &Fields) -> String {
 }
 
 fn apart(text: &mut String, fix: &Fix) {
-    line(text, "SET APART  let through, and not allowed by these rules");
+    line(
+        text,
+        "SET APART  let through, and not allowed by these rules",
+    );
     for (why, words) in [
-        (Why::Scan, "from sources that were denied at many ports or hosts: scans"),
+        (
+            Why::Scan,
+            "from sources that were denied at many ports or hosts: scans",
+        ),
         (Why::Unanswered, "nothing came back"),
-        (Why::Ephemeral, "to ports that systems give out for answers: the way back of other flows"),
+        (
+            Why::Ephemeral,
+            "to ports that systems give out for answers: the way back of other flows",
+        ),
     ] {
         let those: Vec<_> = fix.apart.iter().filter(|one| one.why == why).collect();
         if those.is_empty() {
