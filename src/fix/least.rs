@@ -25,6 +25,9 @@ use crate::policy::unneeded::unneeded;
 /// What a rule is for that no row asks for.
 const SEEN: &str = "seen";
 
+/// Direction, protocol, port, and the place as its number.
+type Group = (Direction, ProtocolSet, u16, usize);
+
 /// A place and the NSGs before it.
 struct Stand {
     direction: Direction,
@@ -104,14 +107,18 @@ impl Maker<'_> {
         let (newly_allowed, newly_denied) = self.counts(&after);
         let numbered = || before.iter().zip(&now).enumerate();
         let of = |number: usize| about(&input.needed[number]);
-        let open = numbered().filter_map(|(number, (_, now))| {
-            let wanted = input.is_wanted(&input.needed[number]);
+        let open = numbered().filter_map(|(number, (before, now))| {
+            let lost = *before == State::Allowed && *now != State::Allowed;
+            if !input.is_wanted(&input.needed[number]) {
+                let why = "advice that today's rules follow, and neither required nor seen: --advice keeps it";
+                return lost.then(|| (of(number), why.to_owned()));
+            }
             let why = match now {
                 State::Allowed => return None,
                 State::Open(why) => why.clone(),
                 State::Denied(_) => "an NSG that is not changed denies it".to_owned(),
             };
-            wanted.then(|| (of(number), why))
+            Some((of(number), why))
         });
         let fixed = numbered().filter(|(number, (before, now))| {
             let wanted = input.is_wanted(&input.needed[*number]);
@@ -199,7 +206,6 @@ impl Maker<'_> {
     /// What was seen and is not required, as wants; what is set apart goes there.
     fn seen(&self, seen: &Seen, apart: &mut BTreeMap<(super::Why, String), u64>) -> Vec<Want> {
         let tags = self.tags();
-        type Group = (Direction, ProtocolSet, u16, usize);
         let mut hosts: BTreeMap<Group, PrefixSet> = BTreeMap::new();
         let mut named: BTreeSet<(Group, usize)> = BTreeSet::new();
         for (conversation, tuples, why) in seen.conversations() {
@@ -225,12 +231,12 @@ impl Maker<'_> {
                 ..
             } = *conversation;
             let group = (direction, protocol, port, stand);
-            match tags.iter().position(|tag| tag.addresses.contains(remote)) {
-                Some(tag) => _ = named.insert((group, tag)),
-                None => {
-                    let all = hosts.entry(group).or_insert_with(PrefixSet::empty);
-                    *all = all.union(&self.around(remote));
-                }
+            let tag = tags.iter().position(|tag| tag.addresses.contains(remote));
+            if let Some(tag) = tag {
+                named.insert((group, tag));
+            } else {
+                let all = hosts.entry(group).or_insert_with(PrefixSet::empty);
+                *all = all.union(&self.around(remote));
             }
         }
         let mut wants = Vec::new();
@@ -245,11 +251,7 @@ impl Maker<'_> {
         wants
     }
 
-    fn want(
-        &self,
-        (direction, protocol, port, stand): (Direction, ProtocolSet, u16, usize),
-        remote: &End,
-    ) -> Vec<Want> {
+    fn want(&self, (direction, protocol, port, stand): Group, remote: &End) -> Vec<Want> {
         let stand = &self.stands[stand];
         let ports = if protocol.has_ports() {
             PortSet::new([(port, port)])

@@ -1,5 +1,7 @@
 //! What a fix is: the shape of a change of rules, and of its proof.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -120,10 +122,10 @@ impl NewRule {
         for (number, row) in self.rows.iter().enumerate() {
             let row: String = row.chars().filter(char::is_ascii_graphic).collect();
             if text.len() + row.len() > 120 {
-                text += &format!(" and {} more", self.rows.len() - number);
+                _ = write!(text, " and {} more", self.rows.len() - number);
                 break;
             }
-            text += &format!(" {row}");
+            _ = write!(text, " {row}");
         }
         text
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::needed::Needed;
+use crate::audit::needed::{Needed, NeededRemote};
 use crate::net::{Direction, PrefixSet};
 use crate::policy::decider::Decider;
 use crate::policy::network::Network;
@@ -133,7 +133,7 @@ impl Finding {
         let mut terms: Vec<_> = needed
             .remotes
             .iter()
-            .flat_map(|remote| remote.unknown())
+            .flat_map(NeededRemote::unknown)
             .collect();
         terms.sort();
         terms.dedup();

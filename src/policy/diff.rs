@@ -145,7 +145,7 @@ mod tests {
             old in levels(),
             new in levels(),
             cube in cube(),
-            required in prop::collection::vec(crate::policy::testing::cube(), 0..3),
+            required in prop::collection::vec(cube(), 0..3),
         ) {
             let found = diff_beyond(&old, &new, &required, &cube);
             let mut expected: BTreeMap<_, (u128, Probe)> = BTreeMap::new();

@@ -1,5 +1,7 @@
 //! A fix as a script of `az` commands for a POSIX shell.
 
+use std::fmt::Write as _;
+
 use super::comments;
 use super::fields::{Fields, Place};
 use crate::fix::{Fix, NsgName};
@@ -10,15 +12,16 @@ pub fn render(fix: &Fix) -> String {
     let mut text = format!("#!/bin/sh\n{}set -eu\n", comments(fix, "#"));
     for change in &fix.changes {
         let Some(place) = place(&change.nsg) else {
-            text += &format!(
+            _ = write!(
+                text,
                 "# {} is left out: its name or its group is none that Azure takes\n",
                 terminal(&change.nsg.name)
             );
             continue;
         };
-        text += &format!("\n# {}\n", terminal(&change.nsg.name));
+        _ = write!(text, "\n# {}\n", terminal(&change.nsg.name));
         let mut command = |verb: &str, name: &str, arguments: &str| {
-            text += &match name_word(name) {
+            let line = match name_word(name) {
                 Some(name) => {
                     format!("az network nsg rule {verb} {place} --name={name}{arguments}\n")
                 }
@@ -27,6 +30,7 @@ pub fn render(fix: &Fix) -> String {
                     terminal(name)
                 ),
             };
+            text += &line;
         };
         for moved in &change.moves {
             command(
@@ -81,14 +85,15 @@ fn name_word(name: &str) -> Option<String> {
 fn place(nsg: &NsgName) -> Option<String> {
     let mut text = String::new();
     if !nsg.subscription.is_empty() {
-        text += &format!("--subscription={} ", name_word(&nsg.subscription)?);
+        _ = write!(text, "--subscription={} ", name_word(&nsg.subscription)?);
     }
-    text += &if nsg.resource_group.is_empty() {
+    let group = if nsg.resource_group.is_empty() {
         "--resource-group=\"${GROUP:?set it to the resource group of the NSG}\"".to_owned()
     } else {
         format!("--resource-group={}", name_word(&nsg.resource_group)?)
     };
-    text += &format!(" --nsg-name={}", name_word(&nsg.name)?);
+    text += &group;
+    _ = write!(text, " --nsg-name={}", name_word(&nsg.name)?);
     Some(text)
 }
 

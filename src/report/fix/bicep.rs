@@ -1,5 +1,7 @@
 //! A fix as a Bicep file.
 
+use std::fmt::Write as _;
+
 use super::arm::rules;
 use super::fields::{Fields, Place};
 use super::{API, by_group, comments};
@@ -15,7 +17,8 @@ pub fn render(fix: &Fix) -> Option<String> {
         return None;
     }
     for (nsg, _) in &groups {
-        text += &format!(
+        _ = write!(
+            text,
             "// az deployment group create --resource-group {} --template-file FILE\n",
             terminal(&nsg.resource_group)
         );
@@ -25,10 +28,11 @@ pub fn render(fix: &Fix) -> Option<String> {
     }
     let changes = groups.iter().flat_map(|(_, changes)| changes);
     for (number, change) in changes.enumerate() {
-        text += &match fix.kind {
+        let part = match fix.kind {
             Kind::Smallest => single(number, change),
             Kind::LeastPrivilege => whole(number, change),
         };
+        text += &part;
     }
     Some(text)
 }
@@ -39,16 +43,25 @@ fn single(number: usize, change: &NsgChange) -> String {
         string(&change.nsg.name)
     );
     for (rule, fields) in rules(change).iter().enumerate() {
-        text += &format!(
+        _ = write!(
+            text,
             "\nresource nsg{number}rule{rule} 'Microsoft.Network/networkSecurityGroups/securityRules@{API}' = {{\n  \
              parent: nsg{number}\n  name: {}\n",
             string(&fields.name)
         );
         // One after another: two rules must never have the same priority, not even for a moment.
         if rule > 0 {
-            text += &format!("  dependsOn: [\n    nsg{number}rule{}\n  ]\n", rule - 1);
+            _ = write!(
+                text,
+                "  dependsOn: [\n    nsg{number}rule{}\n  ]\n",
+                rule - 1
+            );
         }
-        text += &format!("  properties: {{\n{}  }}\n}}\n", properties(fields, 4));
+        _ = write!(
+            text,
+            "  properties: {{\n{}  }}\n}}\n",
+            properties(fields, 4)
+        );
     }
     text
 }
@@ -60,7 +73,8 @@ fn whole(number: usize, change: &NsgChange) -> String {
         string(&change.nsg.name)
     );
     for fields in rules(change) {
-        text += &format!(
+        _ = write!(
+            text,
             "      {{\n        name: {}\n        properties: {{\n{}        }}\n      }}\n",
             string(&fields.name),
             properties(&fields, 10)
@@ -126,7 +140,7 @@ fn string(text: &str) -> String {
             '\t' => out += "\\t",
             '$' if letters.peek() == Some(&'{') => out += "\\$",
             c if terminal(c.encode_utf8(&mut [0; 4])) != c.to_string() => {
-                out += &format!("\\u{{{:x}}}", c as u32);
+                _ = write!(out, "\\u{{{:x}}}", c as u32);
             }
             c => out.push(c),
         }

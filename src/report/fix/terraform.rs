@@ -1,6 +1,7 @@
 //! A fix as Terraform, for the provider `azurerm`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::comments;
 use super::fields::{Fields, Place};
@@ -17,10 +18,11 @@ pub fn render(fix: &Fix) -> String {
     }
     let mut labels = Labels::default();
     for change in &fix.changes {
-        text += &match fix.kind {
+        let part = match fix.kind {
             Kind::Smallest => single(change, &mut labels),
             Kind::LeastPrivilege => whole(change, &mut labels),
         };
+        text += &part;
     }
     text
 }
@@ -41,12 +43,14 @@ fn single(change: &NsgChange, labels: &mut Labels) -> String {
         let address = format!("azurerm_network_security_rule.{label}");
         if is_moved {
             let id = format!("{}/securityRules/{}", change.nsg.id, fields.name);
-            text += &format!(
+            _ = write!(
+                text,
                 "\nimport {{\n  to = {address}\n  id = {}\n}}\n",
                 string(&id)
             );
         }
-        text += &format!(
+        _ = write!(
+            text,
             "\nresource \"azurerm_network_security_rule\" \"{label}\" {{\n  resource_group_name = {}\n  \
              network_security_group_name = {}\n{}",
             string(&change.nsg.resource_group),
@@ -55,7 +59,7 @@ fn single(change: &NsgChange, labels: &mut Labels) -> String {
         );
         // One after another: two rules must never have the same priority, not even for a moment.
         if let Some(before) = &before {
-            text += &format!("  depends_on = [{before}]\n");
+            _ = write!(text, "  depends_on = [{before}]\n");
         }
         text += "}\n";
         before = Some(address);
@@ -67,12 +71,14 @@ fn whole(change: &NsgChange, labels: &mut Labels) -> String {
     let label = labels.unique(&change.nsg.name);
     let mut text = String::new();
     if !change.nsg.id.is_empty() {
-        text += &format!(
+        _ = write!(
+            text,
             "\nimport {{\n  to = azurerm_network_security_group.{label}\n  id = {}\n}}\n",
             string(&change.nsg.id)
         );
     }
-    text += &format!(
+    _ = write!(
+        text,
         "\nresource \"azurerm_network_security_group\" \"{label}\" {{\n  name = {}\n  \
          resource_group_name = {}\n  location = var.location\n",
         string(&change.nsg.name),
@@ -80,7 +86,11 @@ fn whole(change: &NsgChange, labels: &mut Labels) -> String {
     );
     for new in &change.new {
         let fields = Fields::new(&new.rule, new.rule.priority, new.description());
-        text += &format!("\n  security_rule {{\n{}  }}\n", arguments(&fields, "    "));
+        _ = write!(
+            text,
+            "\n  security_rule {{\n{}  }}\n",
+            arguments(&fields, "    ")
+        );
     }
     text + "}\n"
 }
@@ -169,11 +179,12 @@ fn string(text: &str) -> String {
             c @ ('$' | '%') if letters.peek() == Some(&'{') => out.extend([c, c]),
             c if terminal(c.encode_utf8(&mut [0; 4])) != c.to_string() => {
                 let code = c as u32;
-                out += &if code > 0xffff {
+                let escaped = if code > 0xffff {
                     format!("\\U{code:08x}")
                 } else {
                     format!("\\u{code:04x}")
                 };
+                out += &escaped;
             }
             c => out.push(c),
         }

@@ -18,7 +18,7 @@ pub fn render(fix: &Fix) -> String {
     }
     if !fix.open.is_empty() {
         text.push('\n');
-        line(&mut text, "OPEN  not wholly allowed, and not changed");
+        line(&mut text, "OPEN  not wholly allowed by it");
         for (about, why) in &fix.open {
             let head = format!(
                 "  - {}: {} of {}, {}",
