@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod environment;
 pub mod error;
 pub mod fault;
+pub mod fix;
 pub mod flowlog;
 pub mod input;
 pub mod manifest;

@@ -15,7 +15,7 @@ use nsgaudit::audit::checks::CHECKS;
 /// The modules, lowest first, and what each may use. `docs/architecture.md` has the same table.
 ///
 /// A new arrow is a line here, to be looked at in review.
-const MODULES: [(&str, &[&str]); 20] = [
+const MODULES: [(&str, &[&str]); 21] = [
     ("net", &[]),
     ("error", &[]),
     ("fault", &[]),
@@ -41,13 +41,26 @@ const MODULES: [(&str, &[&str]); 20] = [
             "tally",
         ],
     ),
+    (
+        "fix",
+        &["net", "catalogue", "environment", "policy", "audit"],
+    ),
     ("compare", &["net", "audit"]),
     ("manifest", &[]),
     ("diagnose", &["net", "audit"]),
     (
         "report",
         &[
-            "net", "flowlog", "capture", "policy", "audit", "diagnose", "compare", "manifest",
+            "net",
+            "flowlog",
+            "capture",
+            "environment",
+            "policy",
+            "audit",
+            "fix",
+            "diagnose",
+            "compare",
+            "manifest",
         ],
     ),
     (
@@ -73,6 +86,7 @@ const MODULES: [(&str, &[&str]); 20] = [
             "policy",
             "tally",
             "audit",
+            "fix",
             "compare",
             "manifest",
             "diagnose",

@@ -226,15 +226,16 @@ pub(crate) fn open_beyond_all(
 }
 
 /// A requirement, and what its terms mean.
-struct Terms<'a> {
-    environment: &'a Environment,
-    tags: &'a ServiceTags,
-    bound: &'a Bound<'a>,
+pub(super) struct Terms<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) tags: &'a ServiceTags,
+    pub(super) bound: &'a Bound<'a>,
 }
 
 /// The remote side of a requirement for some of its ports.
-struct Remote {
-    ports: PortSet,
+pub(super) struct Remote<'a> {
+    pub(super) ports: PortSet,
+    pub(super) terms: &'a [AddressTerm],
     addresses: PrefixSet,
     /// Terms whose addresses are not known.
     unknown: Vec<String>,
@@ -245,7 +246,7 @@ struct Asked<'a> {
     terms: Terms<'a>,
     /// The subnet's own end.
     local: PrefixSet,
-    remotes: Vec<Remote>,
+    remotes: Vec<Remote<'a>>,
     verdicts: Vec<Verdict>,
     reasons: Vec<String>,
     rules: BTreeSet<RuleLocation>,
@@ -312,7 +313,7 @@ impl<'a> Asked<'a> {
     fn beside_routes(
         &self,
         local: &PrefixSet,
-        remote: &Remote,
+        remote: &Remote<'_>,
         prover: &Prover<'_>,
         (proof, routed): (&Proof, &Routed),
     ) -> Vec<Verdict> {
@@ -328,6 +329,7 @@ impl<'a> Asked<'a> {
             let part = Remote {
                 addresses,
                 ports: remote.ports.clone(),
+                terms: remote.terms,
                 unknown: Vec::new(),
             };
             let proof = prover.prove(&self.terms.cube(local, &part));
@@ -390,7 +392,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Terms<'_> {
+impl<'a> Terms<'a> {
     /// The subnet and the direction.
     fn way(&self) -> (u16, Direction) {
         (self.bound.subnet, self.bound.direction)
@@ -416,7 +418,7 @@ impl Terms<'_> {
     }
 
     /// The subnet's own end: those of its addresses that the row names.
-    fn local(&self, subnet: &PrefixSet) -> PrefixSet {
+    pub(super) fn local(&self, subnet: &PrefixSet) -> PrefixSet {
         let mut local = PrefixSet::empty();
         for term in self.bound.local() {
             local = local.union(&match term {
@@ -431,7 +433,7 @@ impl Terms<'_> {
     }
 
     /// The remote side: the known peers of the ports that name some, else what is written.
-    fn remotes(&self) -> Vec<Remote> {
+    pub(super) fn remotes(&self) -> Vec<Remote<'a>> {
         let row = self.bound.row;
         let mut rest = row.ports.clone();
         let mut remotes = Vec::new();
@@ -446,9 +448,10 @@ impl Terms<'_> {
         remotes
     }
 
-    fn remote(&self, ports: PortSet, terms: &[AddressTerm]) -> Remote {
+    fn remote(&self, ports: PortSet, terms: &'a [AddressTerm]) -> Remote<'a> {
         let mut remote = Remote {
             ports,
+            terms,
             addresses: PrefixSet::empty(),
             unknown: Vec::new(),
         };
@@ -461,7 +464,7 @@ impl Terms<'_> {
         remote
     }
 
-    fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
+    pub(super) fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
         if *term == AddressTerm::SameSubnet {
             let subnet = &self.environment.subnets[self.bound.subnet as usize];
             return Some(subnet.prefixes.clone());
@@ -470,7 +473,7 @@ impl Terms<'_> {
         addresses_of(term, self.environment, false, self.tags, newest)
     }
 
-    fn cube(&self, local: &PrefixSet, remote: &Remote) -> Cube {
+    fn cube(&self, local: &PrefixSet, remote: &Remote<'_>) -> Cube {
         let (local, remote_set) = (local.clone(), remote.addresses.clone());
         let (source, destination) = match self.bound.direction {
             Direction::Inbound => (remote_set, local),
@@ -497,7 +500,7 @@ fn reached(local: &PrefixSet, remote: &PrefixSet) -> PrefixSet {
 }
 
 /// The protocols that a row is judged on: TCP, where it names none.
-fn protocols(row: &Row) -> ProtocolSet {
+pub(super) fn protocols(row: &Row) -> ProtocolSet {
     if row.protocols.is_empty() {
         return ProtocolSet::TCP;
     }

@@ -13,6 +13,7 @@ mod matching;
 mod matrix;
 pub mod model;
 mod names;
+pub mod needed;
 mod observe;
 mod onset;
 pub mod replay;

@@ -46,6 +46,9 @@ pub enum Verb {
     Collect(super::collect::CollectArgs),
     /// Say what a change of rules newly allows and denies, exactly.
     DiffRules(Box<DiffRulesArgs>),
+    /// Propose a change of rules that allows what is required: proved first, printed as `az`, Bicep,
+    /// Terraform or a template, never applied.
+    Fix(Box<super::fix::FixArgs>),
     /// Say what proposed rules would have done with past traffic: newly denied, newly allowed.
     Replay(Box<super::replay::ReplayArgs>),
     /// List, show, check or compare profiles.

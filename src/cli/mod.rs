@@ -11,6 +11,7 @@ mod diagnose;
 mod diff;
 mod evidence;
 mod fill;
+pub mod fix;
 mod flows;
 pub mod from_logs;
 mod given;
@@ -96,6 +97,7 @@ fn run(verb: Verb) -> Result<Status> {
         Verb::Diff(args) => diff::run(&args),
         Verb::Collect(args) => collect::run(&args),
         Verb::DiffRules(args) => rules::diff(*args),
+        Verb::Fix(args) => fix::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Evidence(args) => evidence::run(&args),
         Verb::Verify(args) => verify::run(&args),

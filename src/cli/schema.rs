@@ -25,6 +25,8 @@ pub enum SchemaOf {
     Manifest,
     /// What `replay` says.
     Replay,
+    /// What `fix` proposes.
+    Fix,
 }
 
 pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
@@ -33,5 +35,6 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Status> {
         SchemaOf::Diff => report::difference::schema(),
         SchemaOf::Manifest => report::manifest::schema(),
         SchemaOf::Replay => report::replay::schema(),
+        SchemaOf::Fix => report::fix::json::schema(),
     })
 }

@@ -21,7 +21,7 @@ impl Count {
     }
 
     /// The sum. Of packets it cannot overflow.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         let mut sum = Self::ZERO;
         let mut carry = 0u128;
         for at in (0..Self::WORDS).rev() {

@@ -74,13 +74,20 @@ impl Difference {
 /// The packets `within` that `new` levels do other with than `old` ones: whose answer differs.
 /// Packets that another rule decides alike are not among them.
 pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
-    let lists: Vec<Vec<Row<'_>>> = old
+    diff_beyond(old, new, &[], within)
+}
+
+/// As [`diff`], without the packets of the `required` cubes.
+pub fn diff_beyond(old: &[Level], new: &[Level], required: &[Cube], within: &Cube) -> Difference {
+    let mut lists: Vec<Vec<Row<'_>>> = old
         .iter()
         .chain(new)
         .map(|level| level.rules.iter().map(Row::from).collect())
         .collect();
+    lists.push(required.iter().map(Row::from).collect());
     let compiled = Compiled::new(&lists);
-    let (of_old, of_new) = compiled.lists.split_at(old.len());
+    let (of_old, others) = compiled.lists.split_at(old.len());
+    let (of_new, of_required) = others.split_at(new.len());
     let mut steps = Steps::of_an_answer();
     let beyond = (Ruling::not_followed(), Ruling::not_followed());
     let regions = partition(
@@ -90,9 +97,17 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
         &mut steps,
         &beyond,
         |grid, high| {
-            let all = Bits::full(grid.lows.len());
+            let mut asked = Bits::full(grid.lows.len());
+            for at in high.mask.ones() {
+                if of_required[0].contains(&grid.columns[at].row) {
+                    asked.remove(&grid.matched[at]);
+                }
+            }
             let mut changed: BTreeMap<(Ruling, Ruling), Bits> = BTreeMap::new();
-            for (before, lows) in rulings(grid, high, of_old, old, all) {
+            if asked.is_empty() {
+                return Vec::new();
+            }
+            for (before, lows) in rulings(grid, high, of_old, old, asked) {
                 for (after, lows) in rulings(grid, high, of_new, new, lows) {
                     if before.answer != after.answer {
                         changed.insert((before.clone(), after), lows);
@@ -130,12 +145,14 @@ mod tests {
             old in levels(),
             new in levels(),
             cube in cube(),
+            required in prop::collection::vec(cube(), 0..3),
         ) {
-            let found = diff(&old, &new, &cube);
+            let found = diff_beyond(&old, &new, &required, &cube);
             let mut expected: BTreeMap<_, (u128, Probe)> = BTreeMap::new();
             for (probe, weight) in packets_of(&cube) {
                 let (before, after) = (naive(&old, &probe), naive(&new, &probe));
-                let changed = before.answer != after.answer;
+                let needed = required.iter().any(|cube| inside(cube, &probe));
+                let changed = before.answer != after.answer && !needed;
                 for change in &found.changes {
                     let holds = change.cubes.iter().filter(|cube| inside(cube, &probe)).count();
                     let belongs = changed && change.before == before && change.after == after;

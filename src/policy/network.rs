@@ -105,6 +105,11 @@ impl<'a> Network<'a> {
         resolved
     }
 
+    /// The documents that state the rules.
+    pub fn documents(&self) -> &'a Azure {
+        self.azure
+    }
+
     /// The levels on the way of a packet whose local end is `local`: security admin rules, and the NSGs
     /// of its subnet and of its interface, in the order in which they are asked.
     pub fn levels(&self, local: IpAddr, direction: Direction) -> Vec<Level> {
@@ -202,7 +207,7 @@ impl<'a> Network<'a> {
     }
 
     /// What a term of a contract means: as in a rule, where a rule can have it.
-    pub(super) fn meaning(&self, term: &AddressTerm) -> Addresses {
+    pub(crate) fn meaning(&self, term: &AddressTerm) -> Addresses {
         let in_rules = matches!(
             term,
             AddressTerm::VirtualNetwork
@@ -255,7 +260,7 @@ impl<'a> Network<'a> {
     }
 
     /// The addresses that hosts can have: those of all subnets and interfaces that are given.
-    pub(super) fn hosts(&self) -> PrefixSet {
+    pub(crate) fn hosts(&self) -> PrefixSet {
         let interfaces = self.azure.interfaces.iter();
         let addresses = interfaces
             .flat_map(|interface| &interface.configurations)

@@ -10,6 +10,7 @@ pub mod drift;
 pub mod ecs;
 pub mod escape;
 pub mod evidence;
+pub mod fix;
 pub mod flows;
 pub mod html;
 pub mod json;

@@ -12,6 +12,7 @@
 mod support;
 
 mod builds;
+mod changes;
 mod events;
 mod lists;
 mod pages;

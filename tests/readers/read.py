@@ -7,6 +7,7 @@
     read.py ocsf FILE
     read.py prometheus FILE
     read.py markdown FILE
+    read.py hcl FILE
 
 Ends with 1 and a word on standard error where the reader finds a fault.
 """
@@ -120,6 +121,27 @@ def read_markdown(path):
     }
 
 
+def hcl_value(value):
+    """Strings without their quotes and escapes, as Terraform would see them."""
+    if isinstance(value, dict):
+        parts = value.items()
+        return {
+            hcl_value(name): hcl_value(part) for name, part in parts if not name.startswith("__")
+        }
+    if isinstance(value, list):
+        return [hcl_value(part) for part in value]
+    if isinstance(value, str) and value.startswith('"'):
+        return json.loads(value).replace("$${", "${").replace("%%{", "%{")
+    return value
+
+
+def read_hcl(path):
+    import hcl2
+
+    with open(path, encoding="utf-8") as file:
+        return hcl_value(hcl2.load(file))
+
+
 READERS = {
     "duckdb": read_duckdb,
     "csv": read_csv,
@@ -128,6 +150,7 @@ READERS = {
     "ocsf": read_ocsf,
     "prometheus": read_prometheus,
     "markdown": read_markdown,
+    "hcl": read_hcl,
 }
 
 if __name__ == "__main__":
