@@ -48,28 +48,6 @@ impl<'a> BlobPath<'a> {
     }
 }
 
-/// The path without the long middle that is the same for every blob of a target.
-///
-/// `logs/resourceId=/SUBSCRIPTIONS/…/NETWORKSECURITYGROUPS/X/y=2026/…` becomes
-/// `logs/…/X/y=2026/…`; a path of another form stays as it is.
-pub fn shorten(path: &str) -> String {
-    let parts = components(path);
-    let Some((date, _)) = find_date(&parts) else {
-        return path.to_owned();
-    };
-    let root = parts[..date].iter().position(|part| is_root(part));
-    match root {
-        Some(root) if root + 2 < date => {
-            let mut short: Vec<&str> = parts[..root].to_vec();
-            short.push("…");
-            short.extend(&parts[date - 1..]);
-            let lead = if path.starts_with('/') { "/" } else { "" };
-            format!("{lead}{}", short.join("/"))
-        }
-        _ => path.to_owned(),
-    }
-}
-
 fn components(path: &str) -> Vec<&str> {
     path.split(['/', '\\'])
         .filter(|part| !part.is_empty())
@@ -81,10 +59,6 @@ fn after<'a>(part: &'a str, prefix: &str) -> Option<&'a str> {
     let head = part.get(..prefix.len())?;
     head.eq_ignore_ascii_case(prefix)
         .then(|| &part[prefix.len()..])
-}
-
-fn is_root(part: &str) -> bool {
-    after(part, "resourceid=").is_some() || after(part, "flowlogresourceid=").is_some()
 }
 
 /// Where the last `y= m= d= h=` starts, and its hour.
@@ -208,25 +182,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_shortened_path_keeps_what_tells_blobs_apart() {
-        let path = blob(
-            "logs/resourceId=/SUBSCRIPTIONS/0/RESOURCEGROUPS/R/PROVIDERS/M/NETWORKSECURITYGROUPS/X",
-        );
-        assert_eq!(shorten(&path), format!("logs/…/X/{TAIL}"));
-        assert_eq!(shorten(&format!("/{path}")), format!("/logs/…/X/{TAIL}"));
-        for whole in ["a/b.json", TAIL, "/x/y=1/z"] {
-            assert_eq!(shorten(whole), whole);
-        }
-    }
-
     proptest! {
         #[test]
         fn no_path_panics(path in ".*", parts in "((y=|m=|d=|h=|macAddress=|resourceId=|é)[0-9]{0,5}/){0,9}") {
             BlobPath::parse(&path);
-            shorten(&path);
             BlobPath::parse(&parts);
-            shorten(&parts);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::blob_path::{self, BlobPath};
+use super::blob_path::BlobPath;
 use super::tree::{FileKey, Tree};
 use super::walk::{Found, Walk};
 use crate::error::{Error, Result};
@@ -108,8 +108,8 @@ impl Plan {
             .map_or_else(|| PathBuf::from("-"), |key| self.tree.file_path(key))
     }
 
-    /// A file as reports name it: relative to the working folder, without the long middle part
-    /// that is the same for all blobs of an NSG. Not escaped.
+    /// A file as reports name it: its whole path, relative to the working folder where it is below
+    /// it, so that it can be opened from there. Not escaped.
     pub fn display(&self, file: u32) -> String {
         let Some(key) = self.key(file) else {
             let name = if self.is_stdin(file) {
@@ -125,7 +125,7 @@ impl Plan {
             .as_deref()
             .and_then(|base| path.strip_prefix(base).ok())
             .unwrap_or(&path);
-        blob_path::shorten(&shown.to_string_lossy())
+        shown.to_string_lossy().into_owned()
     }
 
     /// The hour (since the epoch, UTC) of a file, where its path tells.

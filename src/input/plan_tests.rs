@@ -84,10 +84,7 @@ fn files_without_an_hour_come_first_then_by_hour_then_by_path() {
     assert_eq!((plan.hour(1), plan.mac(1)), (None, None));
     assert_eq!(plan.hour(2), Some(1_767_600_000 / 3600));
     assert_eq!(plan.mac(2), Some(Mac(2)));
-    assert!(
-        plan.display(2)
-            .ends_with("/…/B/y=2026/m=01/d=05/h=08/m=00/macAddress=000000000002/PT1H.json")
-    );
+    assert!(Path::new(&plan.display(2)).ends_with(&blobs[1]));
 }
 
 #[test]

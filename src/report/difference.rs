@@ -2,9 +2,6 @@
 
 use std::fmt::Write as _;
 
-use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
-
 use super::escape;
 use super::text::{change_text, gone_word};
 use crate::audit::Verdict;
@@ -18,18 +15,7 @@ pub fn json(difference: &Difference) -> String {
 
 /// The JSON schema (draft 2020-12) of what [`json()`] writes.
 pub fn schema() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Difference>();
-    schema.insert("$id".to_owned(), json!(DIFF_SCHEMA));
-    schema.insert("title".to_owned(), json!("nsgaudit diff"));
-    if let Some(version) = schema.pointer_mut("/properties/schema")
-        && let Some(version) = version.as_object_mut()
-    {
-        version.insert("const".to_owned(), Value::from(DIFF_SCHEMA));
-    }
-    super::json::document(&schema)
+    super::json::schema_of::<Difference>(DIFF_SCHEMA, "nsgaudit diff")
 }
 
 /// The difference in Markdown, as a comment or a job's summary shows it.

@@ -204,24 +204,43 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// One tuple, in words.
-#[derive(serde::Serialize)]
+/// The JSON schema (draft 2020-12) of each line that [`EvidenceFormat::JsonLines`] gives.
+pub fn schema() -> String {
+    super::json::schema_of::<Row>("nsgaudit/evidence/1", "nsgaudit evidence, a line")
+}
+
+/// A tuple behind a finding.
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Row {
+    /// Event time (RFC 3339, UTC).
     time: String,
+    /// Address that the flow comes from.
     source: String,
     /// Not known of aggregated rows.
     source_port: Option<u16>,
+    /// Address that it goes to.
     destination: String,
+    /// Port that it goes to.
     destination_port: u16,
+    /// `tcp`, `udp`, or another by name or number.
     protocol: String,
+    /// `inbound` or `outbound`, seen from the logged interface.
     direction: String,
+    /// `allow` or `deny`.
     decision: String,
+    /// Flows that the tuple says have begun.
     flows: u32,
+    /// NSG, or other holder of the rule, as logged.
     nsg: String,
+    /// Rule as logged; empty of captured connections.
     rule: String,
+    /// What became of a captured connection; absent of logged flows.
     outcome: Option<&'static str>,
+    /// Kind of log.
     log: &'static str,
+    /// Whether its record was read before: such tuples are not counted.
     duplicate: bool,
+    /// The file, relative to the working folder where it is below it.
     file: String,
     /// Of the tuple's text, in the decompressed text; of a capture, of the first packet's record.
     offset: u64,
@@ -362,4 +381,17 @@ pub fn samples(finding: &Finding, seen: Option<&Observed>) -> String {
         seen.samples.len(),
         seen.tuples
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_schema_is_the_one_we_write() {
+        let schema = super::schema();
+        crate::report::sample::assert_committed(
+            "docs/evidence.schema.json",
+            "UPDATE_DOCS",
+            &schema,
+        );
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::json_text;
 use crate::audit::{Audit, SCHEMA_VERSION};
@@ -32,16 +33,21 @@ pub fn render(audit: &Audit) -> String {
 
 /// The JSON schema (draft 2020-12) of what [`render`] writes, with a final line break.
 pub fn schema() -> String {
+    schema_of::<Audit>(SCHEMA_VERSION, "nsgaudit audit")
+}
+
+/// The JSON schema (draft 2020-12) of a document; its field `schema`, where it has one, is `id`.
+pub(super) fn schema_of<T: JsonSchema>(id: &str, title: &str) -> String {
     let mut schema = SchemaSettings::draft2020_12()
         .for_serialize()
         .into_generator()
-        .into_root_schema_for::<Audit>();
-    schema.insert("$id".to_owned(), json!(SCHEMA_VERSION));
-    schema.insert("title".to_owned(), json!("nsgaudit audit"));
+        .into_root_schema_for::<T>();
+    schema.insert("$id".to_owned(), json!(id));
+    schema.insert("title".to_owned(), json!(title));
     if let Some(version) = schema.pointer_mut("/properties/schema")
         && let Some(version) = version.as_object_mut()
     {
-        version.insert("const".to_owned(), Value::from(SCHEMA_VERSION));
+        version.insert("const".to_owned(), json!(id));
     }
     pretty(&schema)
 }
@@ -53,13 +59,7 @@ pub(super) fn document(value: &impl serde::Serialize) -> String {
 
 /// The JSON schema of what [`write_diagnosis`] writes.
 pub fn diagnosis_schema() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Diagnosis>();
-    schema.insert("$id".to_owned(), json!(diagnose::SCHEMA_VERSION));
-    schema.insert("title".to_owned(), json!("nsgaudit diagnosis"));
-    pretty(&schema)
+    schema_of::<Diagnosis>(diagnose::SCHEMA_VERSION, "nsgaudit diagnosis")
 }
 
 pub(super) fn pretty(value: &impl serde::Serialize) -> String {
@@ -73,6 +73,7 @@ pub(super) fn pretty(value: &impl serde::Serialize) -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use serde_json::Value;
 
     fn validator() -> jsonschema::Validator {
         let schema: Value = serde_json::from_str(&schema()).unwrap();

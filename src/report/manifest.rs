@@ -1,8 +1,5 @@
 //! A run's manifest as JSON, and its schema.
 
-use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
-
 use crate::manifest::{MANIFEST_SCHEMA, Manifest};
 
 /// The manifest as indented JSON with a final line break.
@@ -12,18 +9,7 @@ pub fn json(manifest: &Manifest) -> String {
 
 /// The JSON schema (draft 2020-12) of what [`json()`] writes.
 pub fn schema() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Manifest>();
-    schema.insert("$id".to_owned(), json!(MANIFEST_SCHEMA));
-    schema.insert("title".to_owned(), json!("nsgaudit manifest"));
-    if let Some(version) = schema.pointer_mut("/properties/schema")
-        && let Some(version) = version.as_object_mut()
-    {
-        version.insert("const".to_owned(), Value::from(MANIFEST_SCHEMA));
-    }
-    super::json::document(&schema)
+    super::json::schema_of::<Manifest>(MANIFEST_SCHEMA, "nsgaudit manifest")
 }
 
 #[cfg(test)]

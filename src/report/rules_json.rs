@@ -689,13 +689,7 @@ fn ports(set: &PortSet) -> Vec<String> {
 
 /// The JSON schema (draft 2020-12) of the documents, with a final line break.
 pub fn schema() -> String {
-    let mut schema = schemars::generate::SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Document>();
-    schema.insert("$id".to_owned(), serde_json::json!("nsgaudit/rules/1"));
-    schema.insert("title".to_owned(), serde_json::json!("nsgaudit rules"));
-    pretty(&schema)
+    super::json::schema_of::<Document>("nsgaudit/rules/1", "nsgaudit rules")
 }
 
 #[cfg(test)]
