@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -93,7 +94,7 @@ fn without_the_hardening_what_it_blocked_is_allowed_and_nothing_is_denied() {
         assert_eq!(of["logged"]["rule"], "UserRule_hardening-2026-01");
         let by = of["by"].as_str().unwrap();
         assert!(
-            by.starts_with("by AllowEventHubOut (allow, priority 220)"),
+            by.contains("by AllowEventHubOut (allow, priority 220)"),
             "{by}"
         );
         let sample = &of["sample"];
@@ -106,13 +107,15 @@ fn without_the_hardening_what_it_blocked_is_allowed_and_nothing_is_denied() {
     // What the rule took from all other addresses was never tried.
     let changes = list(&replay, "changes");
     let seen = |change: &&Value| number(&change["seen"]["groups"]) > 0;
-    assert_eq!(changes.iter().filter(seen).count(), 4, "a subnet each");
-    let sum = changes
+    assert!(changes.len() > changes.iter().filter(seen).count());
+    let subnets = changes
         .iter()
-        .map(|change| number(&change["seen"]["tuples"]));
+        .filter(seen)
+        .map(|change| change["subnet"].as_str());
+    let subnets: std::collections::BTreeSet<_> = subnets.flatten().collect();
     assert_eq!(
-        sum.sum::<u64>(),
-        number(&replay["counts"]["newly_allowed"]["tuples"])
+        subnets.into_iter().collect::<Vec<_>>(),
+        ["apim", "ase", "compute", "redis"]
     );
 }
 
@@ -123,10 +126,10 @@ fn a_required_port_that_is_newly_denied_fails_and_is_named_first() {
     let first: Vec<_> = told.lines().take(3).collect();
     let first = first.join(" ");
     assert!(
-        first.starts_with("FAILS: the proposed rules deny what is required"),
+        first.starts_with("FAILS: the proposed rules newly deny what is required"),
         "{told}"
     );
-    assert!(first.contains("SQL"), "{told}");
+    assert!(first.contains("Azure SQL dependency (compute)"), "{told}");
     assert!(
         told.contains("by deny-databases (deny, priority 110) of subnet NSG-COMPUTE"),
         "{told}"
@@ -142,12 +145,25 @@ fn a_required_port_that_is_newly_denied_fails_and_is_named_first() {
     );
     let replay = replay.expect(1).json();
     reconciled(&replay);
-    let denied = list(&replay, "newly_denied");
-    assert!(denied.iter().all(|of| of["port"] == 1433), "{denied:?}");
-    assert_eq!(denied[0]["need"], "required");
-    let touched = list(&replay, "requirements");
-    assert_eq!(touched[0]["touch"], "newly-denied");
-    assert_eq!(touched[0]["today"], "allowed");
+    // What today's rules deny already comes after what they do not.
+    let denied = list(&replay, "newly_denied").iter();
+    let told: Vec<_> = denied.map(|of| (&of["today"], &of["port"])).collect();
+    let (new, old) = told.split_at(2);
+    assert!(
+        new.iter()
+            .all(|&(today, port)| today == "allow" && port == 1433),
+        "{told:?}"
+    );
+    assert!(
+        old.iter()
+            .all(|&(today, port)| today == "deny" && port == 5672),
+        "{told:?}"
+    );
+    let mut touched = list(&replay, "requirements").iter();
+    let sql = touched.find(|of| of["row"] == "ise-preview-2019/sql");
+    let sql = sql.unwrap();
+    assert_eq!(sql["touch"], "newly-denied");
+    assert_eq!(sql["today"], "allowed");
     run(
         &proposed("deny-databases.json"),
         true,
@@ -238,7 +254,7 @@ fn samples_are_answered_as_their_groups() {
     for of in lists.iter().flat_map(|name| list(&replay, name)) {
         let direction = of["direction"].as_str().unwrap();
         let tuple = of["sample"]["tuple"].as_str().unwrap();
-        packets += &format!("{direction} {tuple}\n");
+        writeln!(packets, "{direction} {tuple}").unwrap();
         answers.push(of["proposed"].as_str().unwrap());
     }
     let file = bench.write("packets", packets);

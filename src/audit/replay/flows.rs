@@ -224,13 +224,18 @@ impl<'a> Lister<'a> {
     }
 }
 
-/// What is needed most first, then most flows.
+/// What is needed most first, of it what today's rules do not deny already, then most flows.
 fn listed(list: List, presenter: &Presenter<'_>) -> Vec<Flows> {
     let mut all: Vec<_> = list.into_iter().collect();
     // Stable: of as many, in the order of what they are.
     all.sort_by_key(|(alike, entry)| {
         let counted = entry.counted;
-        (alike.need, Reverse((counted.flows, counted.tuples)))
+        let is_denied = alike.today == Some(Answer::Deny);
+        (
+            alike.need,
+            is_denied,
+            Reverse((counted.flows, counted.tuples)),
+        )
     });
     all.into_iter()
         .map(|(alike, entry)| Flows {

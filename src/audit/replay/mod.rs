@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::basis;
-use super::given::Ways;
+use super::given::{Ways, local};
 use super::matching::Matcher;
 use super::names::Places;
 use super::observe::Presenter;
@@ -24,8 +24,10 @@ use crate::classify::ClassId;
 use crate::environment::{Environment, ServiceTags};
 use crate::flowlog::LogKind;
 use crate::net::rule_name::{is_encryption, is_platform};
-use crate::net::{Decision, Direction, Protocol};
-use crate::policy::network::{Network, changes};
+use crate::net::{Decision, Direction, Outcome, Protocol};
+use crate::policy::decider::Ruling;
+use crate::policy::diff::Change;
+use crate::policy::network::{Changed, Network, changes};
 use crate::policy::rule::Answer;
 use crate::tally::{Facts, Group, Port, RuleName};
 use ask::{Asked, Rules, Why};
@@ -210,7 +212,7 @@ impl Asking<'_> {
         {
             return Was::Platform;
         }
-        match group.outcome.map(|outcome| outcome.decision()) {
+        match group.outcome.map(Outcome::decision) {
             Some(Some(Decision::Deny)) => return Was::Open(Why::Unanswered),
             Some(None) => return Was::Open(Why::Packets),
             Some(Some(Decision::Allow)) | None => {}
@@ -265,8 +267,8 @@ fn becomes(was: Was, answer: Result<Answer, Why>, today: Option<Answer>) -> (Bec
 /// A group that today's rules and the proposed ones answer otherwise.
 struct ChangedGroup<'a> {
     group: &'a Group,
-    before: crate::policy::decider::Ruling,
-    after: crate::policy::decider::Ruling,
+    before: Ruling,
+    after: Ruling,
 }
 
 impl<'a> ChangedGroup<'a> {
@@ -288,16 +290,9 @@ impl<'a> ChangedGroup<'a> {
 
 /// How much was seen of each change: the groups at its addresses that the same rules answer, before and
 /// after.
-fn seen(
-    all: Vec<crate::policy::network::Changed>,
-    groups: &[ChangedGroup<'_>],
-    facts: &Facts,
-) -> Vec<Unseen> {
-    let is_there = |changed: &crate::policy::network::Changed, group: &Group| {
-        let first = facts
-            .classes
-            .first
-            .get(super::given::local(group).0 as usize);
+fn seen(all: Vec<Changed>, groups: &[ChangedGroup<'_>], facts: &Facts) -> Vec<Unseen> {
+    let is_there = |changed: &Changed, group: &Group| {
+        let first = facts.classes.first.get(local(group).0 as usize);
         group.direction == changed.direction
             && first.is_some_and(|&end| changed.addresses.contains(end))
     };
@@ -306,7 +301,7 @@ fn seen(
         .map(|changed| {
             let here = groups.iter().filter(|of| is_there(&changed, of.group));
             let here: Vec<_> = here.collect();
-            let of = |change: &crate::policy::diff::Change| {
+            let of = |change: &Change| {
                 let mut counted = Counted::default();
                 let same = here
                     .iter()

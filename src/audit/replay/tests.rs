@@ -10,8 +10,8 @@ use super::*;
 use crate::audit::testing::{facts, group, profile};
 use crate::classify::Partition;
 use crate::environment::azure::{Azure, parse};
+use crate::net::ProtocolSet;
 use crate::net::prefix::number;
-use crate::net::{Outcome, ProtocolSet};
 use crate::policy::evaluate::evaluate;
 use crate::policy::rule::Probe;
 

@@ -1,6 +1,8 @@
 //! A replay for a person: whether the proposed rules pass, then what becomes of which flows, then what
 //! nobody sent.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::account;
 use super::citation::Citations;
 use super::page::{Page, Text, Tone};
@@ -10,6 +12,7 @@ use crate::audit::ConfiguredVerdict;
 use crate::audit::replay::{Flows, Need, Needed, Passes, Replay, Sum, Touch, Touched};
 use crate::net::Decision;
 use crate::policy::packet::Words;
+use crate::policy::rule::Answer;
 use crate::report::number::{bytes, counted, grouped};
 use crate::report::purpose::listed;
 use crate::report::replay::Told;
@@ -69,47 +72,82 @@ pub fn render(told: &Told<'_>, options: &TextOptions) -> String {
 
 /// In one sentence.
 fn answer(page: &mut Page, replay: &Replay) {
-    let of_flows = |list: &[Flows], need: Need| -> Vec<String> {
-        let those = list.iter().filter(|of| of.need == need);
-        those
-            .flat_map(|of| of.requirements.iter().map(purpose))
-            .collect()
-    };
-    let touched = |how: Touch| {
-        let those = replay.requirements.iter();
-        let those = those.filter(move |of| of.touch == how && !of.advice);
-        those.map(|of| format!("{} of {}", of.purpose, of.subnet))
-    };
-    let (tone, word, meaning, mut named) = match replay.passes() {
+    let (tone, word, meaning, named) = match replay.passes() {
         Passes::No => {
-            let mut named = of_flows(&replay.newly_denied, Need::Required);
-            named.extend(touched(Touch::NewlyDenied));
-            let meaning = ": the proposed rules deny what is required and was allowed: ";
+            let mut named = Purposes::default();
+            let denied = replay.newly_denied.iter();
+            named.add(denied.filter(|of| of.need == Need::Required && of.today != DENIED));
+            named.add_touched(replay, Touch::NewlyDenied);
+            let meaning = "the proposed rules newly deny what is required: ";
             (Tone::Bad, "FAILS", meaning, named)
         }
         Passes::Unknown => {
-            let mut named = of_flows(&replay.undetermined, Need::Required);
-            named.extend(of_flows(&replay.undetermined, Need::Perhaps));
-            named.extend(of_flows(&replay.newly_denied, Need::Perhaps));
-            named.extend(touched(Touch::Open));
-            let meaning = ": it is not known whether something required is newly denied: ";
+            let mut named = Purposes::default();
+            let needs = [Need::Required, Need::Perhaps];
+            let open = replay.undetermined.iter();
+            named.add(open.filter(|of| needs.contains(&of.need)));
+            let denied = replay.newly_denied.iter();
+            named.add(denied.filter(|of| of.need == Need::Perhaps));
+            named.add_touched(replay, Touch::Open);
+            let meaning = "it is not known whether something required is newly denied: ";
             (Tone::Doubtful, "NOT KNOWN", meaning, named)
         }
-        Passes::Yes => (
-            Tone::Good,
-            "PASSES",
-            ": nothing that is required is newly denied.",
-            Vec::new(),
-        ),
+        Passes::Yes => {
+            let meaning = "nothing that is required is newly denied";
+            (Tone::Good, "PASSES", meaning, Purposes::default())
+        }
     };
-    named.sort();
-    named.dedup();
-    let names: Vec<_> = named.iter().map(String::as_str).collect();
-    let end = if names.is_empty() { "" } else { "." };
-    let text = Text::toned(tone, word)
-        .plain(meaning)
-        .plain(&listed(&names));
-    page.line(&text.plain(end));
+    let mut since = Purposes::default();
+    let denied = replay.newly_denied.iter();
+    since.add(denied.filter(|of| of.need == Need::Required && of.today == DENIED));
+    let text = match (named.words(), since.words()) {
+        (named, since) if since.is_empty() => format!(": {meaning}{named}."),
+        (named, since) if named.is_empty() => format!(
+            ": the proposed rules deny, as today's do, what is required and was once allowed: {since}."
+        ),
+        (named, since) => {
+            format!(": {meaning}{named}; and deny, as today's do, what was once allowed: {since}.")
+        }
+    };
+    page.line(&Text::toned(tone, word).plain(&text));
+}
+
+/// What today's rules deny too.
+const DENIED: Option<Answer> = Some(Answer::Deny);
+
+/// Purposes, each with the subnets that it is for.
+#[derive(Default)]
+struct Purposes<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
+
+impl<'a> Purposes<'a> {
+    fn add(&mut self, flows: impl Iterator<Item = &'a Flows>) {
+        for needed in flows.flat_map(|of| &of.requirements) {
+            self.0
+                .entry(&needed.purpose)
+                .or_default()
+                .insert(&needed.subnet);
+        }
+    }
+
+    fn add_touched(&mut self, replay: &'a Replay, how: Touch) {
+        let those = replay.requirements.iter();
+        for of in those.filter(|of| of.touch == how && !of.advice) {
+            self.0.entry(&of.purpose).or_default().insert(&of.subnet);
+        }
+    }
+
+    fn words(&self) -> String {
+        let words: Vec<_> = self
+            .0
+            .iter()
+            .map(|(purpose, subnets)| {
+                let subnets: Vec<_> = subnets.iter().copied().collect();
+                format!("{purpose} ({})", listed(&subnets))
+            })
+            .collect();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        listed(&words)
+    }
 }
 
 fn purpose(needed: &Needed) -> String {
@@ -139,38 +177,30 @@ fn sums(page: &mut Page, replay: &Replay) {
     let mut table = Table::new([
         (Align::Left, ""),
         (Align::Right, "groups"),
+        (Align::Right, "required"),
         (Align::Right, "flows"),
         (Align::Right, "tuples"),
         (Align::Right, "bytes"),
-        (Align::Right, "required"),
     ]);
     let counts = &replay.counts;
-    let required = |list: &[Flows]| -> u64 {
-        let those = list.iter().filter(|of| of.need == Need::Required);
-        those.map(|of| of.sum.groups).sum()
-    };
-    let (denied, allowed) = (
-        required(&replay.newly_denied),
-        required(&replay.newly_allowed),
-    );
-    for (name, sum, required, bad) in [
+    for (name, sum, list, bad) in [
         (
             "newly denied",
             &counts.newly_denied,
-            Some(denied),
+            Some(&replay.newly_denied),
             Tone::Bad,
         ),
         (
             "newly allowed",
             &counts.newly_allowed,
-            Some(allowed),
+            Some(&replay.newly_allowed),
             Tone::Plain,
         ),
         ("unchanged", &counts.unchanged, None, Tone::Plain),
         (
             "undetermined",
             &counts.undetermined,
-            Some(required_of(&replay.undetermined)),
+            Some(&replay.undetermined),
             Tone::Doubtful,
         ),
         ("read", &counts.read, None, Tone::Plain),
@@ -180,17 +210,17 @@ fn sums(page: &mut Page, replay: &Replay) {
         table.row(vec![
             Text::toned(tone, name),
             cell(sum.groups),
+            list.map_or_else(Text::new, |list| cell(required(list))),
             cell(sum.flows),
             cell(sum.tuples),
             Text::new().plain(&bytes(sum.bytes_forward.saturating_add(sum.bytes_reverse))),
-            required.map_or_else(Text::new, cell),
         ]);
     }
     table.print(page);
 }
 
 /// Groups that a requirement needs, or may.
-fn required_of(list: &[Flows]) -> u64 {
+fn required(list: &[Flows]) -> u64 {
     let needs = [Need::Required, Need::Perhaps];
     let those = list.iter().filter(|of| needs.contains(&of.need));
     those.map(|of| of.sum.groups).sum()
