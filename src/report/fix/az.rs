@@ -12,9 +12,9 @@ pub fn render(fix: &Fix) -> String {
     let mut text = format!("#!/bin/sh\n{}set -eu\n", comments(fix, "#"));
     for change in &fix.changes {
         let Some(place) = place(&change.nsg) else {
-            _ = write!(
+            _ = writeln!(
                 text,
-                "# {} is left out: its name or its group is none that Azure takes\n",
+                "# {} is left out: its name or its group is none that Azure takes",
                 terminal(&change.nsg.name)
             );
             continue;

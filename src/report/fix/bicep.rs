@@ -17,9 +17,9 @@ pub fn render(fix: &Fix) -> Option<String> {
         return None;
     }
     for (nsg, _) in &groups {
-        _ = write!(
+        _ = writeln!(
             text,
-            "// az deployment group create --resource-group {} --template-file FILE\n",
+            "// az deployment group create --resource-group {} --template-file FILE",
             terminal(&nsg.resource_group)
         );
     }

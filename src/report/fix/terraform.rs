@@ -59,7 +59,7 @@ fn single(change: &NsgChange, labels: &mut Labels) -> String {
         );
         // One after another: two rules must never have the same priority, not even for a moment.
         if let Some(before) = &before {
-            _ = write!(text, "  depends_on = [{before}]\n");
+            _ = writeln!(text, "  depends_on = [{before}]");
         }
         text += "}\n";
         before = Some(address);
