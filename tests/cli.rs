@@ -317,8 +317,18 @@ fn help_fits_and_names_every_verb() {
 fn the_schema_is_the_documented_one_and_holds_for_reports() {
     let bench = bench();
     let schema = bench.run(["schema"]).expect(0).stdout;
-    let documented = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.schema.json");
-    assert_eq!(schema, fs::read_to_string(documented).unwrap());
+    for of in [
+        "audit",
+        "diagnosis",
+        "diff",
+        "evidence",
+        "manifest",
+        "rules",
+    ] {
+        let documented = format!("{}/docs/{of}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        let printed = bench.run(["schema", of]).expect(0).stdout;
+        assert_eq!(printed, fs::read_to_string(documented).unwrap(), "{of}");
+    }
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     bench.write(

@@ -222,6 +222,18 @@ fn nothing_counted_is_no_answer() {
 }
 
 #[test]
+fn the_json_holds_to_the_schema() {
+    let schema = Bench::new().run(["schema", "diagnosis"]).expect(0).json();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for logs in ["testdata/incident", "testdata/stories/connectors"] {
+        let diagnosis = json(logs, CONFIG);
+        let faults = validator.iter_errors(&diagnosis);
+        let faults: Vec<String> = faults.map(|error| error.to_string()).collect();
+        assert_eq!(faults, [""; 0], "{logs}");
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let one = diagnose("testdata/incident", CONFIG, &["--threads", "1"]);
     let four = diagnose("testdata/incident", CONFIG, &["--threads", "4"]);

@@ -95,6 +95,14 @@ fn each_tuple_is_listed_and_its_command_finds_it() {
     let ran = evidence(&bench, APIM, &["--format", "jsonl"]).expect(0);
     let tuples = lines(&ran);
     assert_eq!(tuples.len(), 110);
+    let schema = bench.run(["schema", "evidence"]).expect(0).json();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for tuple in &tuples {
+        assert!(validator.is_valid(tuple), "{tuple}");
+    }
+    let mut other = tuples[0].clone();
+    other["offset"] = "7".into();
+    assert!(!validator.is_valid(&other));
     assert!(
         ran.stderr.contains("reconciled: every tuple"),
         "{}",

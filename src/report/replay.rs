@@ -1,9 +1,7 @@
 //! A replay as JSON.
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::rules_json::{self, Change};
 use crate::audit::replay::{Passes, Replay, Sum};
@@ -81,18 +79,7 @@ pub fn json(told: &Told<'_>) -> String {
 
 /// The JSON schema (draft 2020-12) of what [`json()`] writes.
 pub fn schema() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Document<'_>>();
-    schema.insert("$id".to_owned(), json!(SCHEMA));
-    schema.insert("title".to_owned(), json!("nsgaudit replay"));
-    if let Some(version) = schema.pointer_mut("/properties/schema")
-        && let Some(version) = version.as_object_mut()
-    {
-        version.insert("const".to_owned(), Value::from(SCHEMA));
-    }
-    super::json::pretty(&schema)
+    super::json::schema_of::<Document<'_>>(SCHEMA, "nsgaudit replay")
 }
 
 #[cfg(test)]

@@ -265,6 +265,93 @@ fn sarif_names_the_documents_that_state_rules_and_how_findings_stand_to_a_baseli
     assert_eq!(places[0]["physicalLocation"]["region"]["startLine"], 4);
 }
 
+#[test]
+fn sarif_leads_to_the_line_where_a_given_document_states_the_rule() {
+    let mut command = Command::new(support::PROGRAM);
+    command.current_dir(root()).args([
+        "audit",
+        "testdata/incident",
+        "--config",
+        "testdata/incident/nsgaudit.toml",
+        "--azure",
+        "testdata/azure",
+        "--format",
+        "sarif",
+        "--fail-on",
+        "never",
+    ]);
+    let log = finish(command, &[]).expect(0).json();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let places = results
+        .iter()
+        .flat_map(|result| result["locations"].as_array().unwrap());
+    let mut seen = 0;
+    for place in places.filter(|place| place.get("physicalLocation").is_some()) {
+        let stated = &place["physicalLocation"];
+        let file = unescaped(stated["artifactLocation"]["uri"].as_str().unwrap());
+        let line = stated["region"]["startLine"].as_u64().unwrap();
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        let from: Vec<&str> = text.lines().skip(line as usize - 1).collect();
+        // The value that begins on this line is the rule of that name.
+        let from = from.join("\n");
+        let begin = from.find('{').unwrap();
+        let rule = serde_json::Deserializer::from_str(&from[begin..])
+            .into_iter::<Value>()
+            .next();
+        let rule = rule.unwrap().unwrap();
+        assert_eq!(
+            rule["name"], place["logicalLocations"][0]["name"],
+            "{file}:{line}"
+        );
+        assert!(rule.get("priority").is_some() || rule["properties"].get("priority").is_some());
+        seen += 1;
+    }
+    assert!(seen > 0, "no finding names a rule of a document");
+}
+
+#[test]
+fn sarif_and_events_have_the_whole_path_of_a_blob() {
+    let bench = Bench::new();
+    let group = "G".repeat(90);
+    let file = format!(
+        "logs/resourceId=/SUBSCRIPTIONS/0/RESOURCEGROUPS/{group}/PROVIDERS/MICROSOFT.NETWORK/NETWORKSECURITYGROUPS/X\
+         /y=2026/m=01/d=05/h=14/m=00/macAddress=00224812A000/PT1H.json"
+    );
+    let flows = vec![Flow::out(START, OUTSIDE, APIM, 22).inbound()];
+    let record = Record::new(START, "00224812A000", "X", "UserRule_ssh", flows);
+    bench.write(&file, blob(Format::NsgV2, &[record]));
+    let config = bench.write("net.toml", CONFIG);
+    let reports = Reports::of(bench, &["logs".into(), "--config".into(), config.into()]);
+    let samples = reports
+        .list("findings")
+        .iter()
+        .filter_map(|finding| finding["evidence"]["samples"].as_array());
+    let cited: Vec<&Value> = samples.flatten().map(|sample| &sample["file"]).collect();
+    assert!(!cited.is_empty() && cited.iter().all(|cited| **cited == file.as_str()));
+    for format in ["json", "jsonl", "markdown", "sarif", "ocsf"] {
+        let text = fs::read_to_string(reports.file(format)).unwrap();
+        let whole = text.contains(&file) || text.contains(&file.replace('=', "%3D"));
+        assert!(whole && !text.contains("/…/"), "{format}");
+    }
+    let line = ["flows", "logs", "--format", "jsonl"];
+    let flow: Value =
+        serde_json::from_str(reports.bench.run(line).expect(0).stdout.trim()).unwrap();
+    assert_eq!(flow["file"], file.as_str());
+    let text = [
+        "audit",
+        "logs",
+        "--fail-on",
+        "never",
+        "--config",
+        "net.toml",
+    ];
+    let text = reports.bench.run(text).expect(0).stdout;
+    assert!(
+        text.contains("logs/…/X/y=2026/m=01/"),
+        "the terminal alone shortens: {text}"
+    );
+}
+
 /// A URI's text with `%XX` as the bytes that they stand for.
 fn unescaped(uri: &str) -> String {
     let mut bytes = Vec::new();

@@ -1,9 +1,7 @@
 //! A fix as JSON.
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::fields::Fields;
 use crate::fix::{About, Apart, Fix, Kind, NsgChange, NsgName, Replayed, Size};
@@ -148,18 +146,7 @@ fn change(change: &NsgChange) -> Change<'_> {
 
 /// The JSON schema (draft 2020-12) of what [`render`] writes.
 pub fn schema() -> String {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Document<'_>>();
-    schema.insert("$id".to_owned(), json!(SCHEMA));
-    schema.insert("title".to_owned(), json!("nsgaudit fix"));
-    if let Some(version) = schema.pointer_mut("/properties/schema")
-        && let Some(version) = version.as_object_mut()
-    {
-        version.insert("const".to_owned(), Value::from(SCHEMA));
-    }
-    super::super::json::pretty(&schema)
+    crate::report::json::schema_of::<Document<'_>>(SCHEMA, "nsgaudit fix")
 }
 
 #[cfg(test)]
