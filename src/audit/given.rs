@@ -3,8 +3,10 @@
 //! The classes are cut by every set of addresses that a rule names, so the first address of a class
 //! stands for all of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+use hashbrown::HashMap;
 
 use crate::classify::{ClassId, Classes, Scope};
 use crate::environment::Environment;
@@ -69,19 +71,35 @@ impl<'a> Ways<'a> {
     }
 }
 
-/// What the rules do with the packets of one group.
+/// What the rules before some addresses do with some packets. Many groups have the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruled {
-    way: usize,
+    /// Its own number: equal where way and ruling are.
+    pub(crate) number: u32,
+    /// Number of the way, which tells the levels.
+    pub(crate) way: usize,
     pub(crate) ruling: Ruling,
+    /// Who decides, in words.
+    pub(crate) words: String,
+}
+
+impl Ruled {
+    /// As the report prints it.
+    pub(crate) fn text(&self) -> GivenRuling {
+        GivenRuling {
+            answer: self.ruling.answer,
+            by: self.words.clone(),
+        }
+    }
 }
 
 /// What the given rules do with all groups.
 pub(crate) struct Given<'a> {
     ways: &'a Ways<'a>,
-    /// Of each group, in the facts' order; `None` where the logged end is in no known subnet, or the
-    /// protocol is none that rules know.
-    pub(crate) groups: Vec<Option<Ruled>>,
+    /// What is done with any group, by number.
+    rulings: Vec<Ruled>,
+    /// Of each group, in the facts' order.
+    groups: Vec<Option<u32>>,
 }
 
 impl<'a> Given<'a> {
@@ -92,24 +110,47 @@ impl<'a> Given<'a> {
             .iter()
             .map(|way| Asker::new(&way.levels))
             .collect();
-        let mut places: BTreeMap<(ClassId, Direction), Option<usize>> = BTreeMap::new();
-        let groups = facts
-            .groups
-            .iter()
-            .map(|group| {
-                let local = local(group);
-                let way = *places
-                    .entry((local, group.direction))
-                    .or_insert_with(|| way_of(ways, &facts.classes, local, group.direction));
-                let way = way?;
-                let known = known(group, &facts.classes)?;
-                Some(Ruled {
-                    way,
-                    ruling: askers[way].ask(&known),
+        let mut places: HashMap<(ClassId, Direction), Option<usize>> = HashMap::new();
+        let mut asked: HashMap<(usize, Known), u32> = HashMap::new();
+        let mut numbers: HashMap<(usize, Ruling), u32> = HashMap::new();
+        let mut rulings: Vec<Ruled> = Vec::new();
+        let mut number = |way: usize, ruling: Ruling| {
+            *numbers
+                .entry((way, ruling))
+                .or_insert_with_key(|(way, ruling)| {
+                    let number = rulings.len() as u32;
+                    rulings.push(Ruled {
+                        number,
+                        way: *way,
+                        ruling: ruling.clone(),
+                        words: ruling.words(&ways.ways[*way].levels),
+                    });
+                    number
                 })
-            })
-            .collect();
-        Self { ways, groups }
+        };
+        let groups = facts.groups.iter().map(|group| {
+            let local = local(group);
+            let way = *places
+                .entry((local, group.direction))
+                .or_insert_with(|| way_of(ways, &facts.classes, local, group.direction));
+            let way = way?;
+            let known = known(group, &facts.classes)?;
+            let ask = || number(way, askers[way].ask(&known));
+            Some(*asked.entry((way, known)).or_insert_with(ask))
+        });
+        let groups = groups.collect();
+        Self {
+            ways,
+            rulings,
+            groups,
+        }
+    }
+
+    /// What is done with a group, by its index in the facts; `None` where the logged end is in no known
+    /// subnet, or the protocol is none that rules know.
+    pub(crate) fn ruled(&self, group: usize) -> Option<&Ruled> {
+        let number = self.groups.get(group).copied().flatten()?;
+        self.rulings.get(number as usize)
     }
 
     /// The rules themselves.
@@ -120,19 +161,6 @@ impl<'a> Given<'a> {
     /// The levels that decided.
     pub(crate) fn levels(&self, ruled: &Ruled) -> &'a [Level] {
         &self.ways.ways[ruled.way].levels
-    }
-
-    /// Who decides, in words.
-    pub(crate) fn words(&self, ruled: &Ruled) -> String {
-        ruled.ruling.words(self.levels(ruled))
-    }
-
-    /// As the report prints it.
-    pub(crate) fn text(&self, ruled: &Ruled) -> GivenRuling {
-        GivenRuling {
-            answer: ruled.ruling.answer,
-            by: self.words(ruled),
-        }
     }
 
     /// The rules that surely decide.
@@ -166,6 +194,31 @@ pub(crate) fn locations<'l>(
         })
         .collect();
     found.into_iter().collect()
+}
+
+/// The rules of a level by their names, without case.
+pub(crate) struct Named<'l> {
+    level: &'l Level,
+    rules: HashMap<String, Vec<usize>>,
+}
+
+impl<'l> Named<'l> {
+    /// Those of a level.
+    pub(crate) fn new(level: &'l Level) -> Self {
+        let mut rules: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, rule) in level.rules.iter().enumerate() {
+            let of_name = rules.entry(rule.name.to_ascii_lowercase());
+            of_name.or_default().push(number);
+        }
+        Self { level, rules }
+    }
+
+    /// The first rule that a log names.
+    pub(crate) fn logged(&self, logged: &RuleName) -> Option<usize> {
+        let of_name = self.rules.get(&bare(&logged.rule)?.to_ascii_lowercase())?;
+        let mut rules = of_name.iter().copied();
+        rules.find(|&rule| is_logged(self.level, rule, logged))
+    }
 }
 
 /// Whether a rule is the one that a log names: `UserRule_x` and `DefaultRule_x` are `x`. Virtual

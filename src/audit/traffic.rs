@@ -6,7 +6,7 @@ use crate::classify::{ClassId, Scope};
 use crate::net::{Decision, Direction, Outcome};
 use crate::tally::{Group, Port};
 
-use super::given::Given;
+use super::given::{Given, Ruled};
 use super::matching::{Match, Matcher, is_judged_on};
 use super::model::{TrafficClass, TrafficGroup};
 use super::names;
@@ -168,10 +168,7 @@ pub(crate) fn present(
     presenter: &Presenter<'_>,
     given: Option<&Given<'_>>,
 ) -> Vec<TrafficGroup> {
-    let ruling = |index: usize| {
-        let given = given?;
-        given.groups[index].as_ref().map(|ruled| given.text(ruled))
-    };
+    let ruling = |index: usize| given?.ruled(index).map(Ruled::text);
     let mut groups: Vec<_> = judged
         .iter()
         .enumerate()

@@ -8,7 +8,7 @@ use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
 use super::grid::Steps;
-use super::regions::{ROOM, partition};
+use super::regions::{Extent, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
 /// All packets whose answer changes, and those that rules are too intricate to be followed for: of these
@@ -86,7 +86,7 @@ pub fn diff(old: &[Level], new: &[Level], within: &Cube) -> Difference {
     let regions = partition(
         &compiled,
         within,
-        ROOM,
+        Extent::ALL,
         &mut steps,
         &beyond,
         |grid, high| {

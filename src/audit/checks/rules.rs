@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
+
 use crate::classify::ClassId;
 use crate::flowlog::LogKind;
 use crate::net::rule_name::{bare, is_default, is_encryption, is_platform};
 use crate::net::{Decision, Direction, Protocol};
 use crate::policy::decider::Decider;
 use crate::policy::packet::Words;
-use crate::policy::prove::Part;
+use crate::policy::prove::{Extent, Part};
 use crate::policy::rule::{Answer, Level};
 use crate::policy::shadow::anomalies;
 use crate::tally::{Group, Port, RuleName};
 
 use super::super::configured::{OpenBeyond, open_beyond_all};
-use super::super::given::{Given, Ruled, is_logged, locations};
+use super::super::given::{Given, Named, Ruled, is_logged, locations};
 use super::super::model::{Finding, Severity, TrafficClass};
 use super::super::names;
 use super::super::traffic::Judged;
@@ -37,8 +39,8 @@ impl<'a> Findings<'a> {
         let asked: Vec<Asked<'_>> = self
             .judged
             .iter()
-            .zip(&given.groups)
-            .filter_map(|(judged, ruled)| Some((judged, ruled.as_ref()?)))
+            .enumerate()
+            .filter_map(|(index, judged)| Some((judged, given.ruled(index)?)))
             .collect();
         self.unneeded(given, &asked, findings);
         odd(given, findings);
@@ -55,6 +57,7 @@ impl<'a> Findings<'a> {
             self.tags,
             given.network(),
             &[],
+            Extent::Outline,
         );
         let mut openings = Openings::new();
         for beyond in &open {
@@ -139,28 +142,41 @@ impl<'a> Findings<'a> {
 
     /// NSG303: rules that decided no flow, of NSGs that decided others.
     fn unused(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
-        let mut levels: BTreeMap<(&str, &str, Direction), &Level> = BTreeMap::new();
-        let mut used: BTreeSet<(&str, &str, Direction, usize)> = BTreeSet::new();
+        // Many groups have the same way, the same logged rule and the same ruling.
+        let mut logged: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let mut rulings: BTreeMap<u32, (Direction, &Ruled)> = BTreeMap::new();
         for (judged, ruled) in asked {
-            let direction = judged.group.direction;
-            let logged = self.presenter.rule(judged.group.rule);
-            for level in given.levels(ruled) {
-                let key = (level.id.as_str(), level.name.as_str(), direction);
-                levels.entry(key).or_insert(level);
-                let mut rules = 0..level.rules.len();
-                if let Some(rule) = rules.find(|&rule| is_logged(level, rule, &logged)) {
-                    used.insert((key.0, key.1, key.2, rule));
-                }
+            logged.insert((ruled.way, judged.group.rule));
+            rulings.insert(ruled.number, (judged.group.direction, ruled));
+        }
+        let mut levels: BTreeMap<LevelKey<'_>, &Level> = BTreeMap::new();
+        let mut used: BTreeSet<(LevelKey<'_>, usize)> = BTreeSet::new();
+        let mut named: BTreeMap<usize, Vec<(LevelKey<'_>, Named<'_>)>> = BTreeMap::new();
+        for &(direction, ruled) in rulings.values() {
+            let of_way = given.levels(ruled);
+            named.entry(ruled.way).or_insert_with(|| {
+                let levels = of_way.iter();
+                let name = |level| (level_key(level, direction), Named::new(level));
+                levels.map(name).collect()
+            });
+            for level in of_way {
+                levels.entry(level_key(level, direction)).or_insert(level);
             }
             for (level, rule) in given.deciders(ruled) {
-                used.insert((&level.id, &level.name, direction, rule));
+                used.insert((level_key(level, direction), rule));
+            }
+        }
+        for (way, logged) in logged {
+            let logged = self.presenter.rule(logged);
+            for (key, named) in named.get(&way).into_iter().flatten() {
+                used.extend(named.logged(&logged).map(|rule| (*key, rule)));
             }
         }
         let mut idle: BTreeMap<(&str, &str), Vec<(&Level, usize)>> = BTreeMap::new();
         for (&(id, name, direction), &level) in &levels {
             for rule in 0..level.rules.len() {
                 let counts = !level.rules[rule].is_default;
-                if counts && !used.contains(&(id, name, direction, rule)) {
+                if counts && !used.contains(&((id, name, direction), rule)) {
                     idle.entry((id, name)).or_default().push((level, rule));
                 }
             }
@@ -210,27 +226,40 @@ impl<'a> Findings<'a> {
     }
 
     /// NSG304: what logs tell and the given rules would not do.
-    fn drift(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
-        let mut agreed: BTreeMap<Conversation, (i64, i64)> = BTreeMap::new();
-        let mut drifts: BTreeMap<(RuleName, Decision, String), Drift<'_>> = BTreeMap::new();
+    fn drift(&self, given: &Given<'_>, asked: &[Asked<'a>], findings: &mut Vec<Finding>) {
+        // Whether they agree is the same for all groups of a logged rule, a decision and a ruling.
+        let mut alike: BTreeMap<(usize, Decision, u32), Vec<Asked<'a>>> = BTreeMap::new();
         for &(judged, ruled) in asked {
             let group = judged.group;
-            let logged = self.presenter.rule(group.rule);
             let known = group.outcome.is_none()
                 && group.kind != LogKind::Capture
-                && ruled.ruling.answer != Answer::Undetermined
-                && !is_platform(&logged.acl, &logged.rule)
-                && !is_encryption(&logged.rule);
-            if !known {
+                && ruled.ruling.answer != Answer::Undetermined;
+            if known {
+                let key = (group.rule, group.decision, ruled.number);
+                alike.entry(key).or_default().push((judged, ruled));
+            }
+        }
+        let mut agreed: HashMap<Conversation, (i64, i64)> = HashMap::new();
+        let mut drifts: BTreeMap<(RuleName, Decision, String), Drift<'_>> = BTreeMap::new();
+        for ((rule, decision, _), all) in alike {
+            let logged = self.presenter.rule(rule);
+            let Some(&(_, ruled)) = all.first() else {
+                continue;
+            };
+            if is_platform(&logged.acl, &logged.rule) || is_encryption(&logged.rule) {
                 continue;
             }
-            let (first, last) = (group.totals.first, group.totals.last);
-            if is_same_answer(given, ruled, group, &logged) {
-                let times = agreed.entry(conversation(group)).or_insert((first, last));
-                *times = (times.0.min(first), times.1.max(last));
+            if is_same_answer(given, ruled, decision, &logged) {
+                for (judged, _) in all {
+                    let group = judged.group;
+                    let (first, last) = (group.totals.first, group.totals.last);
+                    let times = agreed.entry(conversation(group)).or_insert((first, last));
+                    *times = (times.0.min(first), times.1.max(last));
+                }
             } else {
-                let key = (logged, group.decision, given.words(ruled));
-                drifts.entry(key).or_default().add(judged, ruled);
+                let key = (logged, decision, ruled.words.clone());
+                let drift = drifts.entry(key).or_default();
+                drift.add(all.iter().map(|(judged, _)| judged.group), ruled);
             }
         }
         for ((logged, decision, given_words), drift) in &drifts {
@@ -246,7 +275,7 @@ impl<'a> Findings<'a> {
         decision: Decision,
         given_words: &str,
         drift: &Drift<'_>,
-        agreed: &BTreeMap<Conversation, (i64, i64)>,
+        agreed: &HashMap<Conversation, (i64, i64)>,
     ) -> Finding {
         let evidence = self.presenter.observed(&drift.groups);
         let last = drift.groups.iter().map(|group| group.totals.last).max();
@@ -304,19 +333,30 @@ impl<'a> Findings<'a> {
 /// Flows that nothing requires, by direction and the names of the given rules that allow them: the
 /// audited subnet and the group.
 fn used<'a>(given: &Given<'_>, asked: &[Asked<'a>]) -> Used<'a> {
-    let mut used = Used::new();
+    let mut by_ruling: BTreeMap<(Direction, u32), Vec<(u16, &Group)>> = BTreeMap::new();
+    let mut rulings: BTreeMap<u32, &Ruled> = BTreeMap::new();
     for (judged, ruled) in asked {
         let Some(end) = judged.end else { continue };
-        let counts =
-            judged.class == TrafficClass::OpenUnneeded && ruled.ruling.answer == Answer::Allow;
-        if counts {
-            let key = (end.direction, names_of(given.deciders(ruled)));
-            used.entry(key)
-                .or_default()
-                .push((end.subnet, judged.group));
+        if judged.class == TrafficClass::OpenUnneeded && ruled.ruling.answer == Answer::Allow {
+            let key = (end.direction, ruled.number);
+            let of_ruling = by_ruling.entry(key).or_default();
+            of_ruling.push((end.subnet, judged.group));
+            rulings.insert(ruled.number, ruled);
         }
     }
+    let mut used = Used::new();
+    for ((direction, number), groups) in by_ruling {
+        let names = names_of(given.deciders(rulings[&number]));
+        used.entry((direction, names)).or_default().extend(groups);
+    }
     used
+}
+
+/// What tells a level: its ID, its name, the direction.
+type LevelKey<'a> = (&'a str, &'a str, Direction);
+
+fn level_key(level: &Level, direction: Direction) -> LevelKey<'_> {
+    (&level.id, &level.name, direction)
 }
 
 /// What is asked again and again: who, with whom, by what.
@@ -341,8 +381,8 @@ struct Drift<'a> {
 }
 
 impl<'a> Drift<'a> {
-    fn add(&mut self, judged: &Judged<'a>, ruled: &'a Ruled) {
-        self.groups.push(judged.group);
+    fn add(&mut self, groups: impl Iterator<Item = &'a Group>, ruled: &'a Ruled) {
+        self.groups.extend(groups);
         self.ruled.push(ruled);
         self.answer = Some(ruled.ruling.answer);
     }
@@ -355,8 +395,8 @@ impl<'a> Drift<'a> {
 
 /// Whether the log tells what the given rules do: the same answer, by one of the same rules where
 /// the log names one.
-fn is_same_answer(given: &Given<'_>, ruled: &Ruled, group: &Group, logged: &RuleName) -> bool {
-    let same = match group.decision {
+fn is_same_answer(given: &Given<'_>, ruled: &Ruled, decision: Decision, logged: &RuleName) -> bool {
+    let same = match decision {
         Decision::Allow => ruled.ruling.answer == Answer::Allow,
         Decision::Deny => ruled.ruling.answer == Answer::Deny,
     };
