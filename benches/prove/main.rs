@@ -1,7 +1,7 @@
 //! How long proofs, comparisons and searches for dead rules take on rule sets of the greatest size.
 //!
 //! ```text
-//! cargo run --release --example prove [whole [RULES] | growth | adversarial]
+//! cargo run --release --example prove [whole [RULES] | growth | anomalies | adversarial | smt RULES]
 //! ```
 //!
 //! Seeded: the same rules every time. An NSG holds at most 1,000 rules, a tag some 2,000 ranges.
@@ -25,10 +25,12 @@ use nsgaudit::environment::{Environment, ServiceTags, Subnet};
 use nsgaudit::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
 use nsgaudit::policy::diff::diff;
 use nsgaudit::policy::network::{Network, changes};
-use nsgaudit::policy::prove::Prover;
+use nsgaudit::policy::prove::{Extent, Prover};
 use nsgaudit::policy::rule::{Access, Addresses, Cube, Level, LevelKind, Rule};
-use nsgaudit::policy::shadow::anomalies;
+use nsgaudit::policy::shadow::{Anomalies, anomalies};
 use nsgaudit::policy::unneeded::unneeded;
+
+mod smt;
 
 /// Numbers that look random and are the same every time.
 struct Random(u64);
@@ -232,7 +234,9 @@ fn run(rules: usize, prefixes: usize, tags: usize) {
     };
     let everything = timed("all traffic to 10.0.0.0/16", || prover.prove(&within));
     println!("    {} parts", everything.parts.len());
-    let found = timed("unneeded", || unneeded(&levels, &required, &within));
+    let found = timed("unneeded", || {
+        unneeded(&levels, &required, &within, Extent::ALL)
+    });
     println!("    {} parts", found.allowed.len());
     let mut changed = levels.clone();
     changed[0].rules.remove(rules / 2);
@@ -307,10 +311,9 @@ fn adversarial(rules: usize) {
     );
 }
 
-/// Rules with real service tags on both levels against the requirements of a profile, as `nsgaudit prove`
-/// asks them.
-fn whole(rules: usize, tags: &ServiceTags) {
-    println!("ise-ga-2023 against two levels of {rules} rules with real service tags");
+/// Two groups of so many rules with real service tags, before the subnet and the interface of one place, and
+/// the network around it.
+fn documents(rules: usize, tags: &ServiceTags) -> (Azure, Environment) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let edition = &tags.editions[tags.editions.len() - 1];
     let mut names: Vec<_> = edition.names().map(str::to_owned).collect();
@@ -404,13 +407,23 @@ fn whole(rules: usize, tags: &ServiceTags) {
         }],
         ..Environment::default()
     };
+    (azure, environment)
+}
+
+/// Rules with real service tags on both levels against the requirements of a profile, as `nsgaudit prove`
+/// asks them.
+fn whole(rules: usize, tags: &ServiceTags) {
+    println!("ise-ga-2023 against two levels of {rules} rules with real service tags");
+    let (azure, environment) = documents(rules, tags);
     let Ok(catalogue) = Catalogue::embedded() else {
         return;
     };
     let Ok(profile) = catalogue.get("ise-ga-2023") else {
         return;
     };
-    let network = Network::new(&azure, &environment, tags, tags.editions.len() - 1);
+    let network = best("tags of the rules", || {
+        Network::new(&azure, &environment, tags, tags.editions.len() - 1)
+    });
     let levels = timed("levels of one place", || {
         network.levels(
             std::net::Ipv4Addr::new(10, 0, 1, 4).into(),
@@ -446,6 +459,30 @@ fn main() {
         for rules in all.filter(|&rules| only.is_none_or(|only| only == rules)) {
             whole(rules, &tags);
         }
+    }
+    if wanted("anomalies") {
+        let tags = ServiceTags::embedded();
+        for rules in [100, 1000, 4000] {
+            let (azure, environment) = documents(rules, &tags);
+            let network = Network::new(&azure, &environment, &tags, tags.editions.len() - 1);
+            println!("all four lists of two groups of {rules} rules with real service tags");
+            let levels = network.all_levels();
+            let found = timed("anomalies", || {
+                let levels = levels.iter();
+                levels.map(anomalies).collect::<Vec<_>>()
+            });
+            let sum = |of: fn(&Anomalies) -> usize| found.iter().map(of).sum::<usize>();
+            println!(
+                "    {} shadowed, {} redundant, {} correlated",
+                sum(|one| one.shadowed.len()),
+                sum(|one| one.redundant.len()),
+                sum(|one| one.correlated.len())
+            );
+        }
+    }
+    if part.as_deref() == Some("smt") {
+        let rules = std::env::args().nth(2).and_then(|rules| rules.parse().ok());
+        smt::print(rules.unwrap_or(1000));
     }
     if wanted("growth") {
         for rules in [10, 100, 1000, 4000] {

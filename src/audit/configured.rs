@@ -1,6 +1,7 @@
 //! What rules and routes allow of each requirement, over all packets.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{AddressTerm, KnownPeers, Profile, Row};
 use crate::classify::addresses_of;
@@ -12,7 +13,7 @@ use crate::policy::diff::diff;
 use crate::policy::network::routes::Routing;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
-use crate::policy::prove::{Part, Proof, Prover, Verdict};
+use crate::policy::prove::{Extent, Part, Proof, Prover, Verdict};
 use crate::policy::route::Routes;
 use crate::policy::rule::{Answer, Cube, Level};
 use crate::policy::unneeded::{Unneeded, unneeded};
@@ -77,11 +78,11 @@ pub(crate) fn of_requirements(
     routing: &Routing,
 ) -> Vec<Option<Configured>> {
     let bound = requirements.bound.iter();
+    let meanings = Meanings::new(environment, tags);
     let mut all: Vec<Option<Asked<'_>>> = bound
         .map(|bound| {
             let terms = Terms {
-                environment,
-                tags,
+                meanings: &meanings,
                 bound,
             };
             matches!(bound.standing, Standing::Required | Standing::Unsettled)
@@ -116,9 +117,9 @@ pub(crate) fn denies_more(
     before: &Network<'_>,
     after: &Network<'_>,
 ) -> bool {
+    let meanings = Meanings::new(environment, tags);
     let asked = Asked::new(Terms {
-        environment,
-        tags,
+        meanings: &meanings,
         bound,
     });
     let subnet = &environment.subnets[bound.subnet as usize].prefixes;
@@ -176,7 +177,7 @@ pub fn open_beyond(
     own: &[(Direction, Cube)],
 ) -> Vec<OpenBeyond> {
     let requirements = bind(profile, included, environment);
-    open_beyond_all(&requirements, environment, tags, network, own)
+    open_beyond_all(&requirements, environment, tags, network, own, Extent::ALL)
 }
 
 /// What the rules allow beyond some requirements.
@@ -186,7 +187,9 @@ pub(crate) fn open_beyond_all(
     tags: &ServiceTags,
     network: &Network<'_>,
     own: &[(Direction, Cube)],
+    extent: Extent,
 ) -> Vec<OpenBeyond> {
+    let meanings = Meanings::new(environment, tags);
     let mut all = Vec::new();
     for (index, subnet) in environment.subnets.iter().enumerate() {
         for direction in [Direction::Inbound, Direction::Outbound] {
@@ -197,8 +200,7 @@ pub(crate) fn open_beyond_all(
             });
             let of_it: Vec<_> = of_it
                 .map(|bound| Terms {
-                    environment,
-                    tags,
+                    meanings: &meanings,
                     bound,
                 })
                 .collect();
@@ -216,7 +218,7 @@ pub(crate) fn open_beyond_all(
                 all.push(OpenBeyond {
                     subnet: subnet.name.clone(),
                     direction,
-                    unneeded: unneeded(&place.levels, &required, &within),
+                    unneeded: unneeded(&place.levels, &required, &within, extent),
                     levels: place.levels,
                 });
             }
@@ -225,10 +227,39 @@ pub(crate) fn open_beyond_all(
     all
 }
 
+/// What terms mean with the newest tags, each resolved once: rows name the same tags again and again, and
+/// every subnet has all rows.
+pub(super) struct Meanings<'a> {
+    environment: &'a Environment,
+    tags: &'a ServiceTags,
+    known: RefCell<BTreeMap<AddressTerm, Option<PrefixSet>>>,
+}
+
+impl<'a> Meanings<'a> {
+    pub(super) fn new(environment: &'a Environment, tags: &'a ServiceTags) -> Self {
+        Self {
+            environment,
+            tags,
+            known: RefCell::default(),
+        }
+    }
+
+    /// A term's addresses; `None` where they are not known.
+    fn of(&self, term: &AddressTerm) -> Option<PrefixSet> {
+        if let Some(known) = self.known.borrow().get(term) {
+            return known.clone();
+        }
+        let newest = self.tags.editions.len().saturating_sub(1);
+        let meaning = addresses_of(term, self.environment, false, self.tags, newest);
+        let mut known = self.known.borrow_mut();
+        known.insert(term.clone(), meaning.clone());
+        meaning
+    }
+}
+
 /// A requirement, and what its terms mean.
 pub(super) struct Terms<'a> {
-    pub(super) environment: &'a Environment,
-    pub(super) tags: &'a ServiceTags,
+    pub(super) meanings: &'a Meanings<'a>,
     pub(super) bound: &'a Bound<'a>,
 }
 
@@ -255,7 +286,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(terms: Terms<'a>) -> Self {
-        let subnet = &terms.environment.subnets[terms.bound.subnet as usize];
+        let subnet = &terms.meanings.environment.subnets[terms.bound.subnet as usize];
         Self {
             local: terms.local(&subnet.prefixes),
             remotes: terms.remotes(),
@@ -280,7 +311,7 @@ impl<'a> Asked<'a> {
             return;
         }
         for remote in &self.remotes {
-            let proof = prover.prove(&self.terms.cube(&local, remote));
+            let proof = prover.outline(&self.terms.cube(&local, remote));
             // What lies within one address leaves no packet to prove.
             if proof.parts.is_empty() && remote.unknown.is_empty() {
                 continue;
@@ -361,7 +392,7 @@ impl<'a> Asked<'a> {
             ..
         } = self;
         let (row, bound) = (terms.bound.row, terms.bound);
-        let subnet = &terms.environment.subnets[bound.subnet as usize];
+        let subnet = &terms.meanings.environment.subnets[bound.subnet as usize];
         let mut unknown: Vec<_> = remotes
             .iter()
             .flat_map(|remote| remote.unknown.clone())
@@ -466,11 +497,10 @@ impl<'a> Terms<'a> {
 
     pub(super) fn addresses(&self, term: &AddressTerm) -> Option<PrefixSet> {
         if *term == AddressTerm::SameSubnet {
-            let subnet = &self.environment.subnets[self.bound.subnet as usize];
+            let subnet = &self.meanings.environment.subnets[self.bound.subnet as usize];
             return Some(subnet.prefixes.clone());
         }
-        let newest = self.tags.editions.len().saturating_sub(1);
-        addresses_of(term, self.environment, false, self.tags, newest)
+        self.meanings.of(term)
     }
 
     fn cube(&self, local: &PrefixSet, remote: &Remote<'_>) -> Cube {

@@ -85,7 +85,8 @@ impl<'a> Ways<'a> {
 /// What the rules do with the packets of one group.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruled {
-    way: usize,
+    /// Number of the way, which tells direction and levels.
+    pub(crate) way: usize,
     pub(crate) ruling: Ruling,
 }
 

@@ -1,6 +1,6 @@
 //! What is required, as sets of packets: for whoever writes rules.
 
-use super::configured::{Terms, protocols};
+use super::configured::{Meanings, Terms, protocols};
 use super::requirements::{Standing, bind};
 use crate::catalogue::{AddressTerm, Profile};
 use crate::environment::{Environment, ServiceTags};
@@ -48,6 +48,7 @@ pub fn needed(
     tags: &ServiceTags,
 ) -> Vec<Needed> {
     let requirements = bind(profile, included, environment);
+    let meanings = Meanings::new(environment, tags);
     let judged = requirements
         .bound
         .iter()
@@ -55,8 +56,7 @@ pub fn needed(
     judged
         .map(|bound| {
             let terms = Terms {
-                environment,
-                tags,
+                meanings: &meanings,
                 bound,
             };
             let subnet = &environment.subnets[bound.subnet as usize];

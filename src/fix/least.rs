@@ -19,6 +19,7 @@ use crate::policy::count::Count;
 use crate::policy::diff::diff;
 use crate::policy::network::{Network, Place, everything_of};
 use crate::policy::packet::Words;
+use crate::policy::prove::Extent;
 use crate::policy::rule::{Cube, LevelKind};
 use crate::policy::unneeded::unneeded;
 
@@ -442,7 +443,7 @@ impl Maker<'_> {
             required.extend(seen.map(|want| cube(want, &stand.place.addresses)));
             for place in after.places(&stand.place.addresses, stand.direction) {
                 let within = everything_of(&place.addresses, stand.direction);
-                let open = unneeded(&place.levels, &required, &within);
+                let open = unneeded(&place.levels, &required, &within, Extent::ALL);
                 // What a network manager lets through no NSG can deny.
                 let of_nsgs = open.allowed.iter().chain(&open.undetermined).find(|part| {
                     let mut by = part.ruling.by.iter();

@@ -113,46 +113,50 @@ impl PrefixSet {
     /// The addresses in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let mut joined = self.clone();
-        for family in [Family::V4, Family::V6] {
-            let added = other.ranges(family);
-            if !added.is_empty() {
-                joined.list_mut(family).extend_from_slice(added);
-                merge(joined.list_mut(family));
+        self.with(other, |one, other| {
+            if other.is_empty() || Arc::ptr_eq(one, other) {
+                Arc::clone(one)
+            } else if one.is_empty() {
+                Arc::clone(other)
+            } else {
+                Arc::new(either(one, other))
             }
-        }
-        joined
+        })
     }
 
     /// The addresses that are not members.
     #[must_use]
     pub fn complement(&self) -> Self {
-        let mut outside = Self::empty();
-        for family in [Family::V4, Family::V6] {
-            let mut next = Some(0);
-            for &(low, high) in self.ranges(family) {
-                if let Some(start) = next.filter(|&start| start < low) {
-                    outside.list_mut(family).push((start, low - 1));
-                }
-                next = (high < family.max()).then(|| high + 1);
-            }
-            if let Some(start) = next {
-                outside.list_mut(family).push((start, family.max()));
-            }
+        Self {
+            v4: Arc::new(outside(&self.v4, Family::V4)),
+            v6: Arc::new(outside(&self.v6, Family::V6)),
         }
-        outside
     }
 
     /// The addresses in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        self.complement().union(&other.complement()).complement()
+        self.with(other, |one, other| {
+            if Arc::ptr_eq(one, other) {
+                Arc::clone(one)
+            } else {
+                Arc::new(both(one, other))
+            }
+        })
     }
 
     /// The addresses of this set that are not in `other`.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         self.intersection(&other.complement())
+    }
+
+    /// A set made family by family.
+    fn with(&self, other: &Self, join: impl Fn(&Arc<Ranges>, &Arc<Ranges>) -> Arc<Ranges>) -> Self {
+        Self {
+            v4: join(&self.v4, &other.v4),
+            v6: join(&self.v6, &other.v6),
+        }
     }
 
     /// Whether there is no member.
@@ -273,6 +277,7 @@ fn prefix(family: Family, low: u128, bits: u32) -> Option<IpNet> {
     IpNet::new(address(family, low), u8::try_from(width - bits).ok()?).ok()
 }
 
+/// Sorts ranges and joins those that overlap or touch.
 fn merge(ranges: &mut Ranges) {
     ranges.sort_unstable();
     let mut kept = 0;
@@ -286,6 +291,66 @@ fn merge(ranges: &mut Ranges) {
         }
     }
     ranges.truncate(kept);
+}
+
+/// The union of merged ranges: one walk along both.
+fn either<'r>(mut one: &'r [(u128, u128)], mut other: &'r [(u128, u128)]) -> Ranges {
+    let mut joined = Ranges::with_capacity(one.len() + other.len());
+    loop {
+        let from_one = match (one.first(), other.first()) {
+            (None, None) => return joined,
+            (Some(first), Some(second)) => first <= second,
+            (first, _) => first.is_some(),
+        };
+        let next = if from_one { &mut one } else { &mut other };
+        let Some(&(low, high)) = next.split_off_first() else {
+            return joined;
+        };
+        match joined.last_mut() {
+            Some(last) if low <= last.1 || low - 1 == last.1 => last.1 = last.1.max(high),
+            _ => joined.push((low, high)),
+        }
+    }
+}
+
+/// The intersection of merged ranges: one walk along both.
+fn both<'r>(one: &'r [(u128, u128)], other: &'r [(u128, u128)]) -> Ranges {
+    let (mut one, mut other) = (reaching(one, other), reaching(other, one));
+    let mut shared = Ranges::new();
+    while let (Some(&(low, high)), Some(&(other_low, other_high))) = (one.first(), other.first()) {
+        let (low, end) = (low.max(other_low), high.min(other_high));
+        if low <= end {
+            shared.push((low, end));
+        }
+        // The one that ends first meets nothing that is still to come.
+        let ended = if high < other_high {
+            &mut one
+        } else {
+            &mut other
+        };
+        *ended = &ended[1..];
+    }
+    shared
+}
+
+/// The ranges that do not end before others begin: a single address is looked for among few.
+fn reaching<'r>(ranges: &'r [(u128, u128)], others: &[(u128, u128)]) -> &'r [(u128, u128)] {
+    let start = others.first().map_or(0, |&(low, _)| low);
+    &ranges[ranges.partition_point(|&(_, high)| high < start)..]
+}
+
+/// The complement of merged ranges.
+fn outside(ranges: &[(u128, u128)], family: Family) -> Ranges {
+    let mut outside = Ranges::with_capacity(ranges.len() + 1);
+    let mut next = Some(0);
+    for &(low, high) in ranges {
+        if let Some(start) = next.filter(|&start| start < low) {
+            outside.push((start, low - 1));
+        }
+        next = (high < family.max()).then(|| high + 1);
+    }
+    outside.extend(next.map(|start| (start, family.max())));
+    outside
 }
 
 #[cfg(test)]

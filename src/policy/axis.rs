@@ -1,7 +1,7 @@
 //! One part of packets (addresses of a side and family, ports of a side), cut into classes: numbers
 //! that no rule tells apart.
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use super::bits::Bits;
 use super::count::Count;
@@ -38,26 +38,27 @@ pub(super) struct Class {
 }
 
 /// The distinct sets, as ranges, and which of them each column has.
-pub(super) struct Sets {
+pub(super) struct Sets<'a> {
     /// Inclusive ranges that neither overlap nor touch, per set.
-    pub(super) ranges: Vec<Vec<(u128, u128)>>,
+    pub(super) ranges: Vec<&'a [(u128, u128)]>,
     /// Per column, a number in `ranges`.
     pub(super) of_column: Vec<usize>,
 }
 
 impl Axis {
     /// Cuts the numbers up to `max`.
-    pub(super) fn new(sets: &Sets, max: u128) -> Self {
+    pub(super) fn new(sets: &Sets<'_>, max: u128) -> Self {
         let mut borders = Vec::new();
         for (set, ranges) in sets.ranges.iter().enumerate() {
-            for &(low, high) in ranges {
+            for &(low, high) in *ranges {
                 borders.push((low, set));
                 if high < max {
                     borders.push((high + 1, set));
                 }
             }
         }
-        borders.sort_unstable();
+        // Each set's are in order already, which a stable sort makes use of.
+        borders.sort();
         let mut borders = borders.into_iter().peekable();
         let mut current = Bits::empty(sets.ranges.len());
         // Each border changes one bit, so the hash of a signature is kept and not made anew.
@@ -106,22 +107,40 @@ impl Axis {
         &self.masks[self.starts[at].1 as usize]
     }
 
+    /// The last interval from `from` on that begins at or before a number, where that one does: it is
+    /// near, mostly.
+    fn last_at(&self, number: u128, from: usize) -> usize {
+        let mut step = 1;
+        let begins = |at: usize| {
+            self.starts
+                .get(at)
+                .is_some_and(|&(start, _)| start <= number)
+        };
+        while begins(from + step) {
+            step *= 2;
+        }
+        let near = &self.starts[from + step / 2..self.starts.len().min(from + step)];
+        from + step / 2 + near.partition_point(|&(start, _)| start <= number) - 1
+    }
+
     /// The classes within some sorted inclusive ranges.
     pub(super) fn within(&self, ranges: &[(u128, u128)]) -> Field {
-        let mut renumbered: HashMap<u32, u32> = HashMap::new();
+        let mut renumbered: Vec<Option<u32>> = vec![None; self.masks.len()];
         let mut field = Field {
             pieces: Vec::new(),
             classes: Vec::new(),
         };
+        let mut at = 0;
         for &(low, high) in ranges {
-            let mut at = self.starts.partition_point(|&(start, _)| start <= low) - 1;
-            while let Some(&(start, class)) =
-                self.starts.get(at).filter(|&&(start, _)| start <= high)
-            {
-                at += 1;
-                let end = self.starts.get(at).map_or(self.max, |&(next, _)| next - 1);
-                let (low, high) = (low.max(start), high.min(end));
-                let class = *renumbered.entry(class).or_insert_with(|| {
+            at = self.last_at(low, at);
+            loop {
+                let (start, class) = self.starts[at];
+                let end = self
+                    .starts
+                    .get(at + 1)
+                    .map_or(self.max, |&(next, _)| next - 1);
+                let (low, last) = (low.max(start), high.min(end));
+                let class = *renumbered[class as usize].get_or_insert_with(|| {
                     field.classes.push(Class {
                         mask: self.masks[class as usize].clone(),
                         size: Count::ZERO,
@@ -130,8 +149,12 @@ impl Axis {
                     field.classes.len() as u32 - 1
                 });
                 let size = &mut field.classes[class as usize].size;
-                *size = size.plus(Count::of_range(low, high));
-                field.pieces.push((low, high, class));
+                *size = size.plus(Count::of_range(low, last));
+                field.pieces.push((low, last, class));
+                if end >= high {
+                    break;
+                }
+                at += 1;
             }
         }
         field
@@ -147,7 +170,7 @@ fn mixed(number: u64) -> u64 {
 }
 
 /// Of each set, the columns that have it.
-fn columns_of_sets(sets: &Sets) -> Vec<Bits> {
+fn columns_of_sets(sets: &Sets<'_>) -> Vec<Bits> {
     let mut columns = vec![Bits::empty(sets.of_column.len()); sets.ranges.len()];
     for (column, &set) in sets.of_column.iter().enumerate() {
         columns[set].insert(column);

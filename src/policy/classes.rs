@@ -109,20 +109,22 @@ pub(super) const SOURCE_PORT: usize = 2;
 /// Number of the destination ports.
 pub(super) const DESTINATION_PORT: usize = 3;
 
-/// The distinct ones of `sets`, as ranges.
-fn distinct<'a, T: std::hash::Hash + Eq + 'a>(
-    sets: impl Iterator<Item = &'a T>,
-    ranges: impl Fn(&T) -> Vec<(u128, u128)>,
-) -> Sets {
-    let mut numbers: HashMap<&T, usize> = HashMap::new();
+/// The distinct ones of `sets`, each as sorted ranges that do not touch. Rules share what a tag holds,
+/// so what lies in one place is looked at once.
+fn distinct<'a>(sets: impl Iterator<Item = &'a [(u128, u128)]>) -> Sets<'a> {
+    let mut numbers: HashMap<&[(u128, u128)], usize> = HashMap::new();
+    let mut places: HashMap<(*const (u128, u128), usize), usize> = HashMap::new();
     let mut found = Sets {
         ranges: Vec::new(),
         of_column: Vec::new(),
     };
     for set in sets {
-        let number = *numbers.entry(set).or_insert_with(|| {
-            found.ranges.push(ranges(set));
-            found.ranges.len() - 1
+        let place = (set.as_ptr(), set.len());
+        let number = *places.entry(place).or_insert_with(|| {
+            *numbers.entry(set).or_insert_with(|| {
+                found.ranges.push(set);
+                found.ranges.len() - 1
+            })
         });
         found.of_column.push(number);
     }
@@ -188,11 +190,15 @@ impl Compiled {
             .collect();
         let addresses = |family: Family| {
             [&sources, &destinations].map(|sets| {
-                let sets = distinct(sets.iter().copied(), |set| set.ranges(family).to_vec());
+                let sets = distinct(sets.iter().map(|set| set.ranges(family)));
                 Axis::new(&sets, family.max())
             })
         };
-        let ports = |sets: Sets| Axis::new(&sets, u16::MAX as u128);
+        let ports = |of_row: fn(&Row<'_>) -> Vec<(u128, u128)>| {
+            let ports: Vec<_> = rows.iter().map(of_row).collect();
+            let sets = distinct(ports.iter().map(Vec::as_slice));
+            Axis::new(&sets, u16::MAX as u128)
+        };
         let mut start = 0;
         let lists = lists.iter().map(|list| {
             let range = start..start + list.len();
@@ -204,14 +210,8 @@ impl Compiled {
             protocols: ProtocolSet::EACH.map(|protocol| protocol_rows(&rows, protocol)),
             addresses: [Family::V4, Family::V6].map(addresses),
             ports: [
-                ports(distinct(
-                    rows.iter().map(|row| row.source_ports),
-                    port_ranges,
-                )),
-                ports(distinct(
-                    rows.iter().map(|row| row.destination_ports),
-                    port_ranges,
-                )),
+                ports(|row| port_ranges(row.source_ports)),
+                ports(|row| port_ranges(row.destination_ports)),
             ],
             columns,
         }

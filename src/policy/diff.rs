@@ -8,7 +8,7 @@ use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
 use super::grid::Steps;
-use super::regions::{ROOM, partition};
+use super::regions::{Extent, partition};
 use super::rule::{Answer, Cube, Level, Probe};
 
 /// All packets whose answer changes, and those that rules are too intricate to be followed for: of these
@@ -93,7 +93,7 @@ pub fn diff_beyond(old: &[Level], new: &[Level], required: &[Cube], within: &Cub
     let regions = partition(
         &compiled,
         within,
-        ROOM,
+        Extent::ALL,
         &mut steps,
         &beyond,
         |grid, high| {

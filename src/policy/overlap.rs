@@ -2,7 +2,9 @@
 
 use super::axis::Field;
 use super::bits::Bits;
-use super::classes::{Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT};
+use super::classes::{
+    Column, Compiled, DESTINATION, DESTINATION_PORT, Question, SOURCE, SOURCE_PORT,
+};
 use super::count::Count;
 use super::rule::{Cube, Rule};
 use super::shadow::{Correlated, everything};
@@ -51,7 +53,7 @@ pub fn packets(cube: &Cube) -> Count {
     all
 }
 
-/// Of each column, the columns that share a number of one field with it, and those that have all
+/// Of each rule, the rules that share a number of one part of packets with it, and those that have all
 /// of its numbers.
 struct Relation {
     meeting: Vec<Bits>,
@@ -59,122 +61,99 @@ struct Relation {
 }
 
 impl Relation {
-    fn new(field: &Field, columns: usize) -> Self {
-        let mut meeting = vec![Bits::empty(columns); columns];
-        let mut holding = vec![Bits::full(columns); columns];
+    /// Of the classes of a field, whose masks are over columns or rows: `rule` tells whose one is, if any's.
+    fn new(field: &Field, rules: usize, rule: impl Fn(usize) -> Option<usize>) -> Self {
+        let mut meeting = vec![Bits::empty(rules); rules];
+        let mut holding = vec![Bits::full(rules); rules];
         for class in &field.classes {
-            for column in class.mask.ones() {
-                meeting[column].add(&class.mask);
-                holding[column].keep(&class.mask);
+            let mut members = Bits::empty(rules);
+            let of_class = class.mask.ones().filter_map(&rule);
+            of_class.for_each(|member| members.insert(member));
+            for member in members.ones() {
+                meeting[member].add(&members);
+                holding[member].keep(&members);
             }
         }
         Self { meeting, holding }
     }
 
-    /// Whether a column has no number at all.
-    fn is_empty(&self, column: usize) -> bool {
-        !self.meeting[column].has(column)
+    /// The rules that have a number at all.
+    fn some(&self) -> Bits {
+        let mut some = Bits::empty(self.meeting.len());
+        let has = |&rule: &usize| self.meeting[rule].has(rule);
+        (0..self.meeting.len())
+            .filter(has)
+            .for_each(|rule| some.insert(rule));
+        some
     }
 }
 
-/// The relations of one family's addresses and those of ports.
-struct Relations<'a> {
-    compiled: &'a Compiled,
-    fields: [Relation; 4],
+/// Of each rule, the rules that share packets with it, and those that have all of its packets.
+struct Relations {
+    meeting: Vec<Bits>,
+    holding: Vec<Bits>,
 }
 
-/// What one rule has to do with another.
-#[derive(Default)]
-struct Pair {
-    meets: bool,
-    /// Whether the first has packets that the second has not.
-    first_has_more: bool,
-    /// The reverse.
-    second_has_more: bool,
-}
-
-impl<'a> Relations<'a> {
-    fn new(question: &Question<'a>) -> Self {
-        let compiled = question.compiled;
-        let relation = |field: usize| {
-            let bound = match field {
-                SOURCE | DESTINATION => compiled.columns.len(),
-                _ => compiled.rows(),
-            };
-            Relation::new(&question.fields[field], bound)
+impl Relations {
+    fn new(compiled: &Compiled) -> Self {
+        let rules = compiled.rows();
+        let mut all = Self {
+            meeting: vec![Bits::empty(rules); rules],
+            holding: vec![Bits::full(rules); rules],
         };
-        Self {
-            compiled,
-            fields: [SOURCE, DESTINATION, SOURCE_PORT, DESTINATION_PORT].map(relation),
+        for question in compiled.questions(&everything()) {
+            all.add(&question);
         }
+        all
     }
 
-    /// Whether a row has packets of a protocol.
-    fn has(&self, protocol: usize, column: usize) -> bool {
-        let row = self.compiled.columns[column].row;
-        let ports = !ProtocolSet::EACH[protocol].has_ports()
-            || ![SOURCE_PORT, DESTINATION_PORT]
-                .into_iter()
-                .any(|field| self.fields[field].is_empty(row));
+    /// Adds the packets of one family: those of each protocol by themselves.
+    fn add(&mut self, question: &Question<'_>) {
+        let compiled = question.compiled;
+        let rules = compiled.rows();
+        let of_column = |column: usize| {
+            let Column { row, sure } = compiled.columns[column];
+            sure.then_some(row)
+        };
         let addresses = [SOURCE, DESTINATION]
-            .into_iter()
-            .all(|field| !self.fields[field].is_empty(column));
-        ports && addresses && self.compiled.protocol(protocol).has(row)
-    }
-
-    /// Whether a relation holds between two columns in all fields that a protocol has.
-    fn all(
-        &self,
-        protocol: usize,
-        one: usize,
-        other: usize,
-        relation: fn(&Relation) -> &[Bits],
-    ) -> bool {
-        let row = |column: usize| self.compiled.columns[column].row;
-        let addresses = [SOURCE, DESTINATION]
-            .into_iter()
-            .all(|field| relation(&self.fields[field])[one].has(other));
-        addresses
-            && (!ProtocolSet::EACH[protocol].has_ports()
-                || [SOURCE_PORT, DESTINATION_PORT]
-                    .into_iter()
-                    .all(|field| relation(&self.fields[field])[row(one)].has(row(other))))
-    }
-
-    /// Adds what two columns have to do with each other.
-    fn compare(&self, one: usize, other: usize, pair: &mut Pair) {
-        for protocol in 0..ProtocolSet::EACH.len() {
-            let (first, second) = (self.has(protocol, one), self.has(protocol, other));
-            let both = first && second;
-            let holds = |a, b| self.all(protocol, a, b, |relation| &relation.holding);
-            pair.meets |= both && self.all(protocol, one, other, |relation| &relation.meeting);
-            pair.first_has_more |= first && !(second && holds(one, other));
-            pair.second_has_more |= second && !(first && holds(other, one));
+            .map(|field| Relation::new(&question.fields[field], rules, of_column));
+        let ports = [SOURCE_PORT, DESTINATION_PORT]
+            .map(|field| Relation::new(&question.fields[field], rules, Some));
+        for (number, protocol) in ProtocolSet::EACH.into_iter().enumerate() {
+            // Protocols without ports have packets of every pair of addresses.
+            let fields: Vec<_> = if protocol.has_ports() {
+                addresses.iter().chain(&ports).collect()
+            } else {
+                addresses.iter().collect()
+            };
+            let mut of_protocol = compiled.protocol(number).clone();
+            fields
+                .iter()
+                .for_each(|field| of_protocol.keep(&field.some()));
+            for rule in of_protocol.ones() {
+                let (mut meeting, mut holding) = (of_protocol.clone(), of_protocol.clone());
+                for field in &fields {
+                    meeting.keep(&field.meeting[rule]);
+                    holding.keep(&field.holding[rule]);
+                }
+                self.meeting[rule].add(&meeting);
+                self.holding[rule].keep(&holding);
+            }
         }
     }
 }
 
 /// Pairs of users' rules of other access that share packets and each have others, in order.
 pub(super) fn correlated(compiled: &Compiled, rules: &[Rule]) -> Vec<Correlated> {
-    let relations: Vec<_> = compiled
-        .questions(&everything())
-        .map(|question| Relations::new(&question))
-        .collect();
-    let sure: Vec<_> = (0..compiled.columns.len())
-        .filter(|&column| compiled.columns[column].sure)
-        .collect();
+    let relations = Relations::new(compiled);
     let mut found = Vec::new();
-    for later in 0..rules.len() {
-        for earlier in 0..later {
+    for later in (0..rules.len()).filter(|&later| !rules[later].is_default) {
+        let mut others = relations.meeting[later].clone();
+        others.remove(&relations.holding[later]);
+        for earlier in others.ones().take_while(|&earlier| earlier < later) {
             let (one, other) = (&rules[earlier], &rules[later]);
-            if one.access == other.access || one.is_default || other.is_default {
-                continue;
-            }
-            let mut pair = Pair::default();
-            for relations in &relations {
-                relations.compare(sure[earlier], sure[later], &mut pair);
-            }
-            if pair.meets && pair.first_has_more && pair.second_has_more {
+            let has_more = !relations.holding[earlier].has(later);
+            if has_more && one.access != other.access && !one.is_default {
                 found.push(Correlated { earlier, later });
             }
         }

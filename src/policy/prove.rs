@@ -6,7 +6,9 @@ use super::count::Count;
 use super::decider::Ruling;
 use super::first_match::rulings;
 use super::grid::{Grid, High, Steps};
-use super::regions::{ROOM, Region, partition};
+use super::regions::{Region, partition};
+
+pub use super::regions::Extent;
 use super::rule::{Answer, Cube, Level, Probe};
 
 /// What rules do with all packets of a cube.
@@ -47,8 +49,8 @@ pub struct Part {
     pub count: Count,
     /// The lowest: by protocol, source, source port, destination, destination port.
     pub witness: Probe,
-    /// All of them, as few disjoint cubes; the largest where there are very many. Within a cube
-    /// IPv4 goes to IPv4 and IPv6 to IPv6.
+    /// All of them, as few disjoint cubes; the largest where there are very many, and none in an
+    /// [outline](Prover::outline). Within a cube IPv4 goes to IPv4 and IPv6 to IPv6.
     pub cubes: Vec<Cube>,
     /// How many more cubes there are. [`Prover::part`] gives all.
     pub left_out: usize,
@@ -108,7 +110,7 @@ impl<'a> Prover<'a> {
         let regions = partition(
             &self.compiled,
             packets,
-            usize::MAX,
+            Extent::Cubes(usize::MAX),
             &mut steps,
             &beyond,
             |grid, high| {
@@ -124,11 +126,21 @@ impl<'a> Prover<'a> {
     /// What the rules do with every packet of a cube. Where they are too intricate to be followed to the
     /// end, what is left is undetermined.
     pub fn prove(&self, packets: &Cube) -> Proof {
+        self.proof(packets, Extent::ALL)
+    }
+
+    /// The same without cubes: sooner, where it is enough how many packets of each part there are, and
+    /// which is the lowest.
+    pub fn outline(&self, packets: &Cube) -> Proof {
+        self.proof(packets, Extent::Outline)
+    }
+
+    fn proof(&self, packets: &Cube, extent: Extent) -> Proof {
         let (mut steps, beyond) = (self.steps.clone(), Ruling::not_followed());
         let regions = partition(
             &self.compiled,
             packets,
-            ROOM,
+            extent,
             &mut steps,
             &beyond,
             |grid, high| self.rulings(grid, high),

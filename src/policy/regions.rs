@@ -20,7 +20,7 @@ pub(super) struct Region {
     pub(super) count: Count,
     /// The lowest.
     pub(super) witness: Probe,
-    /// All of them or the largest, disjoint.
+    /// All of them or the largest, disjoint; none where only an outline is wanted.
     pub(super) cubes: Vec<Cube>,
     /// How many cubes there was no room for.
     pub(super) left_out: usize,
@@ -29,6 +29,20 @@ pub(super) struct Region {
 /// Room for the cubes of an answer, in ranges: some 32 MB. A cube of what tags leave over has tens of
 /// thousands, and thousands of them nobody reads.
 pub(super) const ROOM: usize = 1 << 20;
+
+/// How much is told of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// How many they are, and the lowest: to make cubes takes longer than to find both.
+    Outline,
+    /// All of them as cubes, as far as there is room for so many ranges.
+    Cubes(usize),
+}
+
+impl Extent {
+    /// As many cubes as an answer has room for.
+    pub const ALL: Self = Self::Cubes(ROOM);
+}
 
 /// A region of one family in the making.
 #[derive(Debug)]
@@ -39,13 +53,13 @@ struct Growing {
 }
 
 /// Splits a cube's packets by what `decide` says of each high's lows, which are disjoint; what it
-/// leaves out is in no region. Of each family, cubes have at most `room` ranges together, shared out
-/// among the regions; what of its share a region leaves is for those behind it. What there are no steps
-/// left for is in the region `beyond`.
+/// leaves out is in no region. Of each family, cubes have at most so many ranges together as `extent` has
+/// room for, shared out among the regions; what of its share a region leaves is for those behind it. What
+/// there are no steps left for is in the region `beyond`.
 pub(super) fn partition<K: Ord + Clone>(
     compiled: &Compiled,
     cube: &Cube,
-    room: usize,
+    extent: Extent,
     steps: &mut Steps,
     beyond: &K,
     decide: impl Fn(&Grid, &High) -> Vec<(K, Bits)>,
@@ -55,15 +69,22 @@ pub(super) fn partition<K: Ord + Clone>(
         let mut interner = Interner::default();
         let mut growing: BTreeMap<K, Growing> = BTreeMap::new();
         let left = tables(&question, 1, steps, |grid| {
-            Table::new(&question, grid).grow(&decide, &mut growing, &mut interner);
+            let table = Table::new(&question, grid, extent);
+            table.grow(&decide, &mut growing, &mut interner);
         });
         for piece in &left {
-            for grown in whole(&question, piece, &mut interner) {
+            for mut grown in whole(&question, piece, &mut interner) {
+                if extent == Extent::Outline {
+                    grown.blocks.clear();
+                }
                 add(&mut growing, beyond, grown);
             }
         }
         let mut writer = Writer::new(&question);
-        let mut room = room;
+        let mut room = match extent {
+            Extent::Cubes(room) => room,
+            Extent::Outline => 0,
+        };
         let all = growing.len();
         for (number, (key, grown)) in growing.into_iter().enumerate() {
             let blocks = merge(grown.blocks, &mut interner);
@@ -172,6 +193,7 @@ fn whole(question: &Question<'_>, piece: &Piece, interner: &mut Interner) -> Vec
 struct Table<'a> {
     question: &'a Question<'a>,
     grid: &'a Grid,
+    extent: Extent,
     numbers: HashMap<Bits, u32>,
     sets: Vec<LowSet>,
 }
@@ -183,10 +205,11 @@ struct LowSet {
 }
 
 impl<'a> Table<'a> {
-    fn new(question: &'a Question<'a>, grid: &'a Grid) -> Self {
+    fn new(question: &'a Question<'a>, grid: &'a Grid, extent: Extent) -> Self {
         Self {
             question,
             grid,
+            extent,
             numbers: HashMap::new(),
             sets: Vec::new(),
         }
@@ -223,11 +246,11 @@ impl<'a> Table<'a> {
                 of_key.entry(set).or_default().push(number as u32);
             }
         }
-        let low_blocks: Vec<_> = self
-            .sets
-            .iter()
-            .map(|set| self.low_blocks(&set.lows, interner))
-            .collect();
+        let mut low_blocks = |set: &LowSet| match self.extent {
+            Extent::Outline => Vec::new(),
+            Extent::Cubes(_) => self.low_blocks(&set.lows, interner),
+        };
+        let low_blocks: Vec<_> = self.sets.iter().map(&mut low_blocks).collect();
         for (key, by_set) in found {
             for (set, highs) in by_set {
                 let grown = self.growing(set, &highs, &low_blocks[set as usize], interner);
@@ -250,19 +273,19 @@ impl<'a> Table<'a> {
         let (source, destination) = highs().map(|high| high.first).min().unwrap_or_default();
         let low = set.lows.first().map(|low| self.grid.lows[low].first);
         let (protocol, source_port, destination_port) = low.unwrap_or_default();
-        let pairs = highs()
-            .flat_map(|high| high.pairs.iter().copied())
-            .collect();
         let mut blocks = Vec::new();
-        for (sources, destinations) in rectangles(pairs) {
-            let source = self.classes(SOURCE, &sources, interner);
-            let destination = self.classes(DESTINATION, &destinations, interner);
-            blocks.extend(low_blocks.iter().map(|&low| {
-                let mut block = low;
-                block.fields[SOURCE] = source;
-                block.fields[DESTINATION] = destination;
-                block
-            }));
+        if self.extent != Extent::Outline {
+            let pairs = highs().flat_map(|high| high.pairs.iter().copied());
+            for (sources, destinations) in rectangles(pairs.collect()) {
+                let source = self.classes(SOURCE, &sources, interner);
+                let destination = self.classes(DESTINATION, &destinations, interner);
+                blocks.extend(low_blocks.iter().map(|&low| {
+                    let mut block = low;
+                    block.fields[SOURCE] = source;
+                    block.fields[DESTINATION] = destination;
+                    block
+                }));
+            }
         }
         Growing {
             count: size.times(Count::from(set.size as u128)),

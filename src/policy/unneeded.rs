@@ -6,7 +6,7 @@ use super::decider::Ruling;
 use super::first_match::rulings;
 use super::grid::Steps;
 use super::prove::Part;
-use super::regions::{ROOM, partition};
+use super::regions::{Extent, partition};
 use super::rule::{Answer, Cube, Level};
 
 /// Packets that are let through, or may be, and that no requirement has.
@@ -19,7 +19,7 @@ pub struct Unneeded {
 }
 
 /// What `levels` let through of the packets `within` that is in none of the `required` cubes.
-pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded {
+pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube, extent: Extent) -> Unneeded {
     let mut lists: Vec<Vec<Row<'_>>> = levels
         .iter()
         .map(|level| level.rules.iter().map(Row::from).collect())
@@ -31,7 +31,7 @@ pub fn unneeded(levels: &[Level], required: &[Cube], within: &Cube) -> Unneeded 
     let regions = partition(
         &compiled,
         within,
-        ROOM,
+        extent,
         &mut steps,
         &beyond,
         |grid, high| {
@@ -73,7 +73,7 @@ mod tests {
             levels in levels(),
             required in prop::collection::vec(cube(), 0..4),
         ) {
-            let found = unneeded(&levels, &required, &everything());
+            let found = unneeded(&levels, &required, &everything(), Extent::ALL);
             for (probe, _) in packets() {
                 let ruling = naive(&levels, &probe);
                 let needed = required.iter().any(|cube| inside(cube, &probe));

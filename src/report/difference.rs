@@ -175,6 +175,8 @@ fn markdown_text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::audit::Audit;
     use crate::compare::diff;

@@ -8,7 +8,7 @@ use crate::net::{Decision, Direction, Protocol};
 use crate::policy::decider::Decider;
 use crate::policy::logged::{Compared, Why, is_logged};
 use crate::policy::packet::Words;
-use crate::policy::prove::Part;
+use crate::policy::prove::{Extent, Part};
 use crate::policy::rule::{Answer, Level};
 use crate::policy::shadow::anomalies;
 use crate::tally::{Group, Port, RuleName};
@@ -55,6 +55,7 @@ impl<'a> Findings<'a> {
             self.tags,
             given.network(),
             &[],
+            Extent::Outline,
         );
         let mut openings = Openings::new();
         for beyond in &open {
@@ -141,8 +142,16 @@ impl<'a> Findings<'a> {
     fn unused(&self, given: &Given<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
         let mut levels: BTreeMap<(&str, &str, Direction), &Level> = BTreeMap::new();
         let mut used: BTreeSet<(&str, &str, Direction, usize)> = BTreeSet::new();
+        // Many groups have one logged rule: it is looked for once a way.
+        let mut looked_for = BTreeSet::new();
         for (judged, ruled) in asked {
             let direction = judged.group.direction;
+            for (level, rule) in given.deciders(ruled) {
+                used.insert((&level.id, &level.name, direction, rule));
+            }
+            if !looked_for.insert((ruled.way, judged.group.rule)) {
+                continue;
+            }
             let logged = self.presenter.rule(judged.group.rule);
             for level in given.levels(ruled) {
                 let key = (level.id.as_str(), level.name.as_str(), direction);
@@ -153,9 +162,6 @@ impl<'a> Findings<'a> {
                 {
                     used.insert((key.0, key.1, key.2, rule));
                 }
-            }
-            for (level, rule) in given.deciders(ruled) {
-                used.insert((&level.id, &level.name, direction, rule));
             }
         }
         let mut idle: BTreeMap<(&str, &str), Vec<(&Level, usize)>> = BTreeMap::new();

@@ -123,7 +123,7 @@ fn without_room_the_largest_cubes_are_kept_and_the_others_counted() {
         let regions = partition(
             &compiled,
             &within,
-            room,
+            Extent::Cubes(room),
             &mut steps,
             &beyond,
             |grid, high| {
