@@ -125,6 +125,7 @@ fn a_required_port_that_is_newly_denied_fails_and_is_named_first() {
     let told = &ran.stdout;
     let first: Vec<_> = told.lines().take(3).collect();
     let first = first.join(" ");
+    let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         first.starts_with("FAILS: the proposed rules newly deny what is required"),
         "{told}"
