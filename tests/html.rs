@@ -111,6 +111,11 @@ fn time_lines_zoom() {
 }
 
 #[test]
+fn an_incident_is_told_marked_and_its_commands_are_copied() {
+    look_at_incident("incidents");
+}
+
+#[test]
 fn advice_can_be_copied() {
     look_at_incident("copies");
 }

@@ -7,6 +7,7 @@ pub mod diagnosis;
 mod difference;
 mod findings;
 mod headline;
+pub(super) mod incident;
 mod joint;
 mod page;
 pub mod replay;

@@ -177,13 +177,32 @@ const checks = {
     await browser.defaultBrowserContext().overridePermissions("file://", ["clipboard-read", "clipboard-write"]).catch(() => {});
     await page.bringToFront();
     await page.evaluate(() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; });
-    await page.click(".copy");
+    await page.click("#findings .copy");
     await page.waitForFunction(() => document.getElementById("said").textContent === "Copied");
     assert.match(await page.evaluate(() => window.copied), /Allow outbound TCP \(and UDP\) port 5672 to EventHub before rule/);
     // Where the browser has no clipboard for files, the old way.
     await page.evaluate(() => { navigator.clipboard.writeText = async () => { throw new Error("no"); }; document.getElementById("said").textContent = ""; });
-    await page.click(".copy");
+    await page.click("#findings .copy");
     await page.waitForFunction(() => document.getElementById("said").textContent === "Copied");
+    clean(page);
+  },
+
+  async incidents() {
+    const page = await open();
+    const told = await text(page, "#incidents");
+    for (const part of ["2026-01-05T14:24:07", "UserRule_hardening-2026-01", "high:", "4 requirements"]) assert.ok(told.includes(part), `${part} in ${told}`);
+    // The moment is marked in the time lines too, and said to those who do not see it.
+    const strips = await page.$$eval("#times .strip", (all) => all.map((strip) => strip.getAttribute("aria-label")));
+    assert.ok(strips.some((words) => /denied from 2026-01-05T14:24:07\S*, by UserRule_hardening-2026-01 of NSG-/.test(words)), strips.join("\n"));
+    // Its commands are copied as they are.
+    await page.evaluate(() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; });
+    await page.click("#incidents .copy");
+    await page.waitForFunction(() => document.getElementById("said").textContent === "Copied");
+    assert.equal(await page.evaluate(() => window.copied), await page.$eval("#incidents pre", (block) => block.textContent));
+    assert.match(await page.evaluate(() => window.copied), /^az network/m);
+    // From an incident to what broke.
+    const link = await page.$eval("#incidents dd a", (link) => link.getAttribute("href"));
+    assert.match(link, /^#requirement\//);
     clean(page);
   },
 

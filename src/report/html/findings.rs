@@ -164,7 +164,7 @@ fn when(axis: Option<Axis>, finding: &Finding) -> Markup {
         (seen, contrast)
     };
     html! { div class="finding-strip" {
-        (strip::strip(axis, allowed, denied))
+        (strip::strip(axis, allowed, denied, &[]))
         div class="ends" aria-hidden="true" {
             span { (pieces::time(&Timestamp(axis.start).to_string())) }
             span { (pieces::time(&Timestamp(axis.start + axis.length * 60_000).to_string())) }

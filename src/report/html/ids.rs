@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::audit::{Finding, Requirement};
+use crate::audit::{Finding, Incident, Requirement};
 
 /// `requirement/ise-preview-2019/event-hub-log/apim/outbound`.
 pub(super) fn requirement(requirement: &Requirement) -> String {
@@ -20,6 +20,14 @@ pub(super) fn requirement(requirement: &Requirement) -> String {
 /// `finding/NSG101/3a948fc7d3097e1d`.
 pub(super) fn finding(finding: &Finding) -> String {
     id(&["finding", &finding.code, &finding.fingerprint])
+}
+
+/// `incident/ise-preview-2019/event-hub-log/apim/2026-01-05T14:24:07.214Z`, the time without colons.
+pub(super) fn incident(incident: &Incident) -> String {
+    let row = incident.rows.first().map_or("", String::as_str);
+    let subnet = incident.subnets.first().map_or("", String::as_str);
+    let time = incident.first_denied.replace(':', "");
+    id(&["incident", row, subnet, &time])
 }
 
 /// `link` as the part of an address after `#`.

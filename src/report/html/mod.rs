@@ -11,6 +11,7 @@ mod door;
 mod findings;
 mod heat;
 mod ids;
+mod incidents;
 mod pieces;
 mod requirements;
 mod strip;
@@ -35,8 +36,9 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The sections in their order: ID, and heading.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("verdicts", "Verdicts"),
+    ("incidents", "Incidents"),
     ("findings", "Findings"),
     ("times", "Time lines"),
     ("matrix", "Traffic matrix"),
@@ -56,6 +58,7 @@ pub fn write(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     door.markup(&summary::header(audit, &SECTIONS))?;
     door.raw("<main id=\"main\" tabindex=\"-1\">\n")?;
     door.markup(&summary::verdicts(audit))?;
+    door.markup(&incidents::section(audit))?;
     door.markup(&findings::section(audit))?;
     door.markup(&times::section(audit))?;
     door.markup(&heat::section(audit))?;

@@ -20,6 +20,28 @@ pub(super) fn tone(tone: Tone) -> &'static str {
     }
 }
 
+/// Words in tones.
+pub(super) fn toned(pieces: &[(Tone, String)]) -> Markup {
+    html! {
+        @for (of, text) in pieces {
+            @if *of == Tone::Plain { (text) } @else { b class=(tone(*of)) { (text) } }
+        }
+    }
+}
+
+/// Commands to copy, one a line; `of` tells the block from its like.
+pub(super) fn commands(lines: &[String], of: &str) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            div class="advice" {
+                pre tabindex="0" role="region" aria-label={ "Commands: " (of) } { (lines.join("\n")) }
+                // Shown by the script, which alone can copy.
+                button type="button" class="copy" hidden aria-label={ "Copy the commands: " (of) } { "Copy" }
+            }
+        }
+    }
+}
+
 /// A sign and a class of a verdict. The word stands beside the sign always: colour tells nothing alone.
 fn sign(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {

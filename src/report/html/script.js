@@ -299,7 +299,7 @@
   for (const button of document.querySelectorAll(".copy")) {
     button.hidden = false;
     button.addEventListener("click", async () => {
-      await copy([...button.parentElement.querySelectorAll("p")].map((line) => line.textContent).join("\n"));
+      await copy([...button.parentElement.querySelectorAll("p, pre")].map((line) => line.textContent).join("\n"));
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 1500);
     });

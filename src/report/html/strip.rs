@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use crate::audit::{Audit, Observed, TimelineText};
+use crate::audit::{Audit, Change, ChangeKind, Decider, Observed, TimelineText};
 use crate::net::Timestamp;
 
 /// Height of half a strip, in units of its own.
@@ -101,29 +101,85 @@ pub(super) struct Mark {
     pub(super) label: String,
 }
 
-/// The moments that two sums of flows show: where one follows the other wholly, the end of the first
-/// and the begin of the second.
-///
-/// Whatever tells moments of change more finely goes through here, as more [`Mark`]s.
-pub(super) fn marks(allowed: &Observed, denied: &Observed) -> Vec<Mark> {
-    let mark = |time: &Option<String>, breaks, label: &str| {
-        time.as_ref().map(|time| Mark {
-            time: time.clone(),
-            breaks,
-            label: format!("{label} {time}"),
-        })
-    };
+/// Changes marked on one strip: the first ones.
+const CHANGES: usize = 12;
+
+/// The moments of change; where none are told, those that two sums of flows show: where one follows the
+/// other wholly, the end of the first and the begin of the second.
+fn marks(allowed: &Observed, denied: &Observed, changes: &[Change]) -> Vec<Mark> {
+    if !changes.is_empty() {
+        return changes.iter().take(CHANGES).flat_map(of_change).collect();
+    }
     let mut marks = Vec::new();
-    marks.extend(mark(&denied.first, true, "first denied"));
+    marks.extend(mark(denied.first.as_ref(), true, "first denied"));
     if !marks.is_empty() {
-        marks.extend(mark(&allowed.last, false, "last seen allowed"));
+        marks.extend(mark(allowed.last.as_ref(), false, "last seen allowed"));
     }
     marks
 }
 
+fn mark(time: Option<&String>, breaks: bool, label: &str) -> Option<Mark> {
+    let time = time?;
+    Some(Mark {
+        time: time.clone(),
+        breaks,
+        label: format!("{label} {time}"),
+    })
+}
+
+/// The marks of one change: before it, from it on, and its end.
+fn of_change(change: &Change) -> Vec<Mark> {
+    let before = change.last_before.as_ref();
+    let after = Some(&change.first_after);
+    let [at, from, last] = match change.kind {
+        ChangeKind::Stopped => [
+            mark(before, false, "last seen allowed"),
+            mark(after, true, "denied from"),
+            mark(change.ended.as_ref(), false, "none of it denied from"),
+        ],
+        ChangeKind::DeniedFromTheFirst => [
+            None,
+            mark(after, true, "denied from the first flow seen,"),
+            mark(change.ended.as_ref(), false, "none of it denied from"),
+        ],
+        ChangeKind::Flapping => [
+            None,
+            mark(after, true, "allowed and denied in turn from"),
+            mark(change.until.as_ref(), false, "in turn until"),
+        ],
+        ChangeKind::Recovered => [None, mark(after, false, "allowed again from"), None],
+    };
+    let by = decided(&change.after);
+    let from = from.map(|mark| Mark {
+        label: format!("{}{by}", mark.label),
+        ..mark
+    });
+    [at, from, last].into_iter().flatten().collect()
+}
+
+/// `, by UserRule_x of nsg-y`, or what became of captured connections.
+fn decided(by: &[Decider]) -> String {
+    by.first().map_or_else(String::new, |first| {
+        let who = match first.outcome {
+            Some(outcome) => format!(", {} by the packets", outcome.name()),
+            None if first.nsg.is_empty() => format!(", by {}", first.rule),
+            None => format!(", by {} of {}", first.rule, first.nsg),
+        };
+        match by.len() {
+            1 => who,
+            more => format!("{who} and {} more", more - 1),
+        }
+    })
+}
+
 /// The strip, with its content in words for those who do not see it.
-pub(super) fn strip(axis: Axis, allowed: &Observed, denied: &Observed) -> Markup {
-    let marks = marks(allowed, denied);
+pub(super) fn strip(
+    axis: Axis,
+    allowed: &Observed,
+    denied: &Observed,
+    changes: &[Change],
+) -> Markup {
+    let marks = marks(allowed, denied, changes);
     let most = allowed
         .timeline
         .counts
@@ -184,6 +240,7 @@ fn bars(axis: Axis, timeline: &TimelineText, most: u64, up: bool) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Source;
 
     fn seen(start: &str, counts: &[u64]) -> Observed {
         Observed {
@@ -245,10 +302,48 @@ mod tests {
         let mut allowed = seen("2026-01-05T12:08:00Z", &[1]);
         allowed.last = Some("2026-01-05T12:09:00Z".to_owned());
         let mut denied = Observed::default();
-        assert!(marks(&allowed, &denied).is_empty());
+        assert!(marks(&allowed, &denied, &[]).is_empty());
         denied.first = Some("2026-01-05T12:10:00Z".to_owned());
-        let marks = marks(&allowed, &denied);
+        let marks = marks(&allowed, &denied, &[]);
         assert_eq!(marks[0].label, "first denied 2026-01-05T12:10:00Z");
         assert!(marks[0].breaks && !marks[1].breaks);
+    }
+
+    #[test]
+    fn changes_are_marked_with_who_decides_from_then_on() {
+        let change = Change {
+            kind: ChangeKind::Stopped,
+            source: Source::Logs,
+            last_before: Some("2026-01-05T12:09:00Z".to_owned()),
+            first_after: "2026-01-05T12:10:00Z".to_owned(),
+            gap_ms: Some(60_000),
+            until: None,
+            turns: 0,
+            breaks: true,
+            before: Vec::new(),
+            after: vec![Decider {
+                nsg: "NSG-A".to_owned(),
+                nsg_id: String::new(),
+                rule: "UserRule_x".to_owned(),
+                outcome: None,
+            }],
+            editions: None,
+            conversations: 1,
+            recovered: 1,
+            ended: Some("2026-01-05T13:00:00Z".to_owned()),
+            listed: Vec::new(),
+        };
+        let changes = [change];
+        let marks = marks(&Observed::default(), &Observed::default(), &changes);
+        let labels: Vec<_> = marks.iter().map(|mark| mark.label.as_str()).collect();
+        assert_eq!(
+            labels,
+            [
+                "last seen allowed 2026-01-05T12:09:00Z",
+                "denied from 2026-01-05T12:10:00Z, by UserRule_x of NSG-A",
+                "none of it denied from 2026-01-05T13:00:00Z",
+            ]
+        );
+        assert_eq!(marks.iter().filter(|mark| mark.breaks).count(), 1);
     }
 }

@@ -6,7 +6,7 @@ use super::{ids, pieces};
 use crate::audit::{Audit, Requirement, Verdict};
 use crate::report::number::{between, counted, grouped, percent};
 use crate::report::purpose::{self, Purpose, is_silent, listed, subnets};
-use crate::report::text::{Tone, answer};
+use crate::report::text::answer;
 
 /// More subnets than this are named in words, not in columns.
 const COLUMNS: usize = 12;
@@ -39,18 +39,10 @@ fn answer_lines(audit: &Audit) -> Markup {
     html! {
         @for group in lines.chunk_by(|a, b| a.listed == b.listed) {
             @if group[0].listed {
-                ul { @for line in group { li { (pieces_of(&line.text.pieces())) } } }
+                ul { @for line in group { li { (pieces::toned(&line.text.pieces())) } } }
             } @else {
-                @for line in group { p { (pieces_of(&line.text.pieces())) } }
+                @for line in group { p { (pieces::toned(&line.text.pieces())) } }
             }
-        }
-    }
-}
-
-fn pieces_of(pieces: &[(Tone, String)]) -> Markup {
-    html! {
-        @for (tone, text) in pieces {
-            @if *tone == Tone::Plain { (text) } @else { b class=(pieces::tone(*tone)) { (text) } }
         }
     }
 }

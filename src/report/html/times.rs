@@ -38,7 +38,7 @@ pub(super) fn section(audit: &Audit) -> Markup {
             p class="lead" {
                 "Flows begun, of each requirement: " span class="key allowed" { "allowed upward" } ", "
                 span class="key denied" { "denied downward" } ", each strip to its own scale. "
-                "A solid line marks the first denied flow, a dotted one the last that was seen allowed. "
+                "A solid line marks where flows are denied from, a dotted one where they were last seen allowed, or are again. "
                 (bucket(audit)) "All times are UTC."
             }
             div class="zoom" hidden role="group" aria-label="Zoom of all time lines" {
@@ -110,7 +110,7 @@ fn rows(axis: Axis, requirements: &[&Requirement]) -> Markup {
                         span { (requirement.direction) " " (ports(requirement)) }
                         " " span class="quiet" { (requirement.purpose) }
                     }
-                    (strip::strip(axis, &requirement.allowed, &requirement.denied))
+                    (strip::strip(axis, &requirement.allowed, &requirement.denied, &requirement.changes))
                 }
             }
         }
