@@ -90,7 +90,7 @@ pub(super) fn run(
     feed.in_chunks = takers.len() > 1;
     let (feed, turned) = (Mutex::new(feed), Condvar::new());
     let ended = Mutex::new(Ended::default());
-    let (limit, waiting) = (reading.captures.connections, takers.len());
+    let (limit, waiting) = (reading.captures.connections, takers.len().div_ceil(2));
     let joining = Joining::new(limit, shares, waiting, &ended);
     pool.scope(|scope| {
         for taker in &mut takers {

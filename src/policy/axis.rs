@@ -58,7 +58,7 @@ impl Axis {
             }
         }
         // Each set's are in order already, which a stable sort makes use of.
-        borders.sort();
+        borders.sort_by_key(|&border| border);
         let mut borders = borders.into_iter().peekable();
         let mut current = Bits::empty(sets.ranges.len());
         // Each border changes one bit, so the hash of a signature is kept and not made anew.

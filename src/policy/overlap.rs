@@ -127,9 +127,9 @@ impl Relations {
                 addresses.iter().collect()
             };
             let mut of_protocol = compiled.protocol(number).clone();
-            fields
-                .iter()
-                .for_each(|field| of_protocol.keep(&field.some()));
+            for field in &fields {
+                of_protocol.keep(&field.some());
+            }
             for rule in of_protocol.ones() {
                 let (mut meeting, mut holding) = (of_protocol.clone(), of_protocol.clone());
                 for field in &fields {

@@ -54,7 +54,8 @@ fn one(audit: &Audit, incident: &Incident, causes: &[&Judged]) -> Markup {
                 dt { "Sure" } dd { b { (incident.confidence.name()) } ": " (incident.basis) }
                 dt { "Broke" } dd { (counted(incident.requirements, "requirement")) (broke(audit, incident)) }
             }
-            @for cause in causes { (of_cause(cause, &title)) }
+            @for cause in causes { (of_cause(cause)) }
+            (pieces::commands(&commands(causes), &title))
         }
         "\n"
     }
@@ -77,11 +78,21 @@ fn broke(audit: &Audit, incident: &Incident) -> Markup {
     }
 }
 
-/// A cause that the evidence shows or fits, what to do, and commands to copy.
-fn of_cause(cause: &Judged, title: &str) -> Markup {
+/// A cause that the evidence shows or fits, and what to do.
+fn of_cause(cause: &Judged) -> Markup {
     html! {
         p { b class=(pieces::tone(Tone::Strong)) { (cause.title) "." } " " (cause.breaks) }
         @if !cause.remedy.is_empty() { ul { @for line in &cause.remedy { li { (line) } } } }
-        (pieces::commands(&cause.commands, title))
     }
+}
+
+/// The commands of all causes, each once.
+fn commands(causes: &[&Judged]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for command in causes.iter().flat_map(|cause| &cause.commands) {
+        if !lines.contains(command) {
+            lines.push(command.clone());
+        }
+    }
+    lines
 }
