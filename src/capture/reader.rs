@@ -172,19 +172,25 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Decodes bytes that were read elsewhere: `piece.bytes` from [`HEADROOM`] on are the next of the
-    /// file, `ended` says whether they are its last. Of what [`fill`](Self::fill) left over, the cut
+    /// Decodes bytes that were read elsewhere: `piece.bytes` from `begin` on (at least [`HEADROOM`]) are
+    /// the next of the file, `ended` says whether they are its last. Of what [`fill`](Self::fill) left over, the cut
     /// record goes before them, into the room that they leave, so that they stay where they are.
     ///
     /// Whoever begins to read so goes on so; the first piece is `fill`'s.
-    pub fn decode_chunk(&mut self, piece: &mut Piece, ended: bool, faults: &mut Vec<ReadFault>) {
+    pub fn decode_chunk(
+        &mut self,
+        piece: &mut Piece,
+        begin: usize,
+        ended: bool,
+        faults: &mut Vec<ReadFault>,
+    ) {
         piece.packets.clear();
-        self.read += (piece.bytes.len() - HEADROOM) as u64;
+        self.read += (piece.bytes.len() - begin) as u64;
         self.ended = ended;
         let mut rest = std::mem::take(&mut self.rest);
-        let start = HEADROOM.checked_sub(rest.len()).unwrap_or_else(|| {
+        let start = begin.checked_sub(rest.len()).unwrap_or_else(|| {
             // A record of more than the room: seldom enough to be moved.
-            rest.extend_from_slice(&piece.bytes[HEADROOM..]);
+            rest.extend_from_slice(&piece.bytes[begin..]);
             std::mem::swap(&mut piece.bytes, &mut rest);
             rest.clear();
             0

@@ -16,6 +16,7 @@ use super::batch::{RecordBatch, Sink};
 use super::record::{Content, RecordParser, Stop, is_record_key};
 use super::wrapper::{self, Member};
 use crate::fault::FaultKind;
+use crate::simd::line::to_line;
 use crate::simd::{Level, Quotes};
 
 /// Bytes read at a time: fits the second-level cache with the tuples made of it.
@@ -209,13 +210,15 @@ impl Scanner {
 
     /// Takes away what is before `run.at` and reads more; whether the stream has ended.
     fn refill(&mut self, reader: &mut dyn Read, run: &mut Run) -> io::Result<bool> {
-        let gone = run.at - FRONT;
         let kept = self.end - run.at;
-        self.bytes.copy_within(run.at..self.end, FRONT);
+        // A few bytes more stay, so that what is read comes to where a cache line begins.
+        let more = to_line(&self.bytes[FRONT + kept..]);
+        let gone = (run.at - FRONT).saturating_sub(more);
+        self.bytes.copy_within(FRONT + gone..self.end, FRONT);
         self.quotes.shift(gone);
         self.base += gone as u64;
         self.end -= gone;
-        run.at = FRONT;
+        run.at -= gone;
         // A long record is read in steps that double, so that it is not parsed over and over.
         let wanted = self
             .piece

@@ -86,8 +86,7 @@ pub(super) fn run(
         let series = series(&plan.path(found.file).to_string_lossy());
         (series, found.first_time, found.file)
     });
-    let mut feed = Feed::new(plan, found, reading, progress);
-    feed.in_chunks = takers.len() > 1;
+    let feed = Feed::new(plan, found, reading, progress);
     let (feed, turned) = (Mutex::new(feed), Condvar::new());
     let ended = Mutex::new(Ended::default());
     let (limit, waiting) = (reading.captures.connections, takers.len().div_ceil(2));

@@ -1,4 +1,5 @@
-//! The two inner loops of the flow log scanner: where the quotes are, and what a tuple says.
+//! The two inner loops of the flow log scanner: where the quotes are, and what a tuple says; and where
+//! copies are fast.
 //!
 //! This is the one module with `unsafe`, behind safe functions. Each has a portable twin in
 //! [`scalar`]; property tests hold both against the rule itself and the careful parser. AVX2 is used where the
@@ -10,6 +11,7 @@
 )]
 
 mod letters;
+pub mod line;
 pub mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

@@ -85,7 +85,7 @@ pub(super) fn read_chunks(bytes: &[u8], first: usize, step: usize) -> (Vec<Seen>
         piece.bytes.clear();
         piece.bytes.resize(HEADROOM, 0);
         piece.bytes.extend_from_slice(chunk);
-        reader.decode_chunk(&mut piece, chunk.len() < step, &mut faults);
+        reader.decode_chunk(&mut piece, HEADROOM, chunk.len() < step, &mut faults);
         add(&piece, &mut seen);
     }
     (seen, faults)

@@ -13,6 +13,7 @@ use crate::capture::reader::{HEADROOM, ReadFault, Reader};
 use crate::fault::{FaultKind, FaultTally};
 use crate::input::{self, Opened, Plan};
 use crate::pipeline::{Reading, Source, lock};
+use crate::simd::line::{LINE, to_line};
 
 /// Bytes of a capture that are decoded at a time.
 const PIECE: usize = 1 << 20;
@@ -49,15 +50,17 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Reads it into the room behind the piece's [`HEADROOM`]; whether the file ends with it.
-    pub(super) fn read(&self, piece: &mut Piece, progress: &AtomicU64) -> io::Result<bool> {
-        piece.bytes.resize(HEADROOM + PIECE, 0);
-        let mut filled = HEADROOM;
+    /// Reads it behind at least [`HEADROOM`] bytes of the piece.
+    pub(super) fn read(&self, piece: &mut Piece, progress: &AtomicU64) -> Filled {
+        piece.bytes.resize(HEADROOM + LINE + PIECE, 0);
+        let start = HEADROOM + to_line(&piece.bytes[HEADROOM..]);
+        piece.bytes.truncate(start + PIECE);
+        let mut filled = start;
         let result = loop {
             if filled == piece.bytes.len() {
                 break Ok(false);
             }
-            let at = self.at + (filled - HEADROOM) as u64;
+            let at = self.at + (filled - start) as u64;
             match read_at(&self.source, &mut piece.bytes[filled..], at) {
                 Ok(0) => break Ok(true),
                 Ok(count) => filled += count,
@@ -66,9 +69,20 @@ impl Chunk {
             }
         };
         piece.bytes.truncate(filled);
-        progress.fetch_add((filled - HEADROOM) as u64, Ordering::Relaxed);
-        result
+        progress.fetch_add((filled - start) as u64, Ordering::Relaxed);
+        Filled {
+            start,
+            ended: result,
+        }
     }
+}
+
+/// What reading a chunk gave.
+pub(super) struct Filled {
+    /// Where in the piece its bytes begin.
+    start: usize,
+    /// Whether the file ends with them.
+    ended: io::Result<bool>,
 }
 
 #[cfg(unix)]
@@ -88,7 +102,7 @@ pub(super) fn decode_in_turn(
     feed: &Mutex<Feed<'_>>,
     turned: &Condvar,
     chunk: &Chunk,
-    read: io::Result<bool>,
+    read: Filled,
     piece: &mut Piece,
 ) -> Option<Ticket> {
     let mut feed = lock(feed);
@@ -106,8 +120,6 @@ pub(super) struct Feed<'a> {
     reading: &'a Reading,
     progress: &'a AtomicU64,
     queue: VecDeque<Found<'a>>,
-    /// Whether several workers may read one file.
-    pub(super) in_chunks: bool,
     open: Option<Open<'a>>,
     /// Files opened so far.
     opened: u64,
@@ -146,7 +158,6 @@ impl<'a> Feed<'a> {
             reading,
             progress,
             queue: found.into(),
-            in_chunks: false,
             open: None,
             opened: 0,
             next: 0,
@@ -202,20 +213,16 @@ impl<'a> Feed<'a> {
     }
 
     /// Decodes a chunk in its turn.
-    fn decode(
-        &mut self,
-        chunk: &Chunk,
-        read: io::Result<bool>,
-        piece: &mut Piece,
-    ) -> Option<Ticket> {
+    fn decode(&mut self, chunk: &Chunk, read: Filled, piece: &mut Piece) -> Option<Ticket> {
         let open = self.open.as_mut().filter(|_| self.opened == chunk.opened)?;
         open.chunks.as_mut()?.decoded += 1;
-        let (ended, failure) = match read {
+        let (ended, failure) = match read.ended {
             Ok(ended) => (ended, None),
             Err(error) => (true, Some(error)),
         };
         let mut faults = Vec::new();
-        open.reader.decode_chunk(piece, ended, &mut faults);
+        open.reader
+            .decode_chunk(piece, read.start, ended, &mut faults);
         if failure.is_some() {
             // What is cut by an error is no fault of the file's.
             faults.retain(|fault| fault.kind != FaultKind::Truncated);
@@ -295,7 +302,7 @@ impl<'a> Feed<'a> {
 impl Feed<'_> {
     /// How several workers may read a file: not where it is compressed or a pipe.
     fn chunks(&self, file: u32) -> Option<Chunks> {
-        if !(self.in_chunks && cfg!(unix) && self.plan.is_regular(file)) {
+        if !(cfg!(unix) && self.plan.is_regular(file)) {
             return None;
         }
         match self.plan.open(file, &self.reading.open) {

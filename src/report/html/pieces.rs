@@ -34,7 +34,7 @@ pub(super) fn commands(lines: &[String], of: &str) -> Markup {
     html! {
         @if !lines.is_empty() {
             div class="advice" {
-                pre tabindex="0" role="region" aria-label={ "Commands: " (of) } { (lines.join("\n")) }
+                pre { (lines.join("\n")) }
                 // Shown by the script, which alone can copy.
                 button type="button" class="copy" hidden aria-label={ "Copy the commands: " (of) } { "Copy" }
             }
