@@ -490,3 +490,17 @@ fn every_form_is_the_one_that_was_looked_at() {
         committed(&testdata("reports").join(file), &page);
     }
 }
+
+#[test]
+fn what_a_route_drops_stays_open_and_the_route_is_named() {
+    let ran = fix(&testdata("routes"), &["--format", "json"]);
+    let told = ran.expect(3).json();
+    let open = told["open"].as_array().unwrap();
+    let why: Vec<_> = open.iter().map(ToString::to_string).collect();
+    assert!(
+        why.iter().any(|why| why.contains("no-event-hubs")
+            && why.contains("no rule of an NSG changes that")
+            && why.contains("event-hub")),
+        "{why:#?}"
+    );
+}

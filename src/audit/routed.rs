@@ -31,7 +31,7 @@ pub struct RoutedPart {
 impl Routed {
     /// Cuts addresses of the other end by the routes of a place. The same addresses at another place
     /// with the same routes are told once.
-    pub(super) fn new(routes: Option<&Routes>, remote: &PrefixSet) -> Self {
+    pub(crate) fn new(routes: Option<&Routes>, remote: &PrefixSet) -> Self {
         let parts = routes.map_or_else(Vec::new, |routes| routes.parts(remote));
         let parts = parts.into_iter().filter_map(|part| {
             Some(RoutedPart {
@@ -102,12 +102,12 @@ impl Routed {
 
 impl RoutedPart {
     /// Whether it is known that this is the route.
-    pub(super) fn is_sure(&self) -> bool {
+    pub(crate) fn is_sure(&self) -> bool {
         self.doubts.is_empty()
     }
 
     /// Why packets, or answers to them, do not arrive.
-    pub(super) fn why(&self, direction: Direction) -> String {
+    pub(crate) fn why(&self, direction: Direction) -> String {
         let what = match direction {
             Direction::Outbound => "dropped",
             Direction::Inbound => "answers dropped",

@@ -1,13 +1,15 @@
-//! What rules do with each requirement, and which rules of which NSG are in its way.
+//! What rules and routes do with each requirement, and which rules of which NSG are in its way.
 
 use std::collections::BTreeSet;
 
 use crate::audit::needed::{Needed, NeededRemote};
+use crate::audit::routed::Routed;
 use crate::net::{Direction, PrefixSet};
 use crate::policy::decider::Decider;
 use crate::policy::network::Network;
 use crate::policy::packet::Words;
 use crate::policy::prove::Prover;
+use crate::policy::route::Routes;
 use crate::policy::rule::{Access, Answer, Cube, Level, LevelKind, Rule};
 
 /// An NSG by its resource ID, or by its name where it has none; in lower case.
@@ -47,6 +49,7 @@ pub(super) enum State {
 pub(super) fn states(needed: &[Needed], network: &Network<'_>) -> Vec<State> {
     let mut found: Vec<Finding> = needed.iter().map(|_| Finding::default()).collect();
     let ways: BTreeSet<_> = needed.iter().map(way).collect();
+    let routing = network.routing();
     for (subnet, direction, _) in &ways {
         let of_way = |one: &Needed| way(one).0 == *subnet && one.direction == *direction;
         let Some(first) = needed.iter().find(|one| of_way(one)) else {
@@ -54,9 +57,12 @@ pub(super) fn states(needed: &[Needed], network: &Network<'_>) -> Vec<State> {
         };
         for place in network.places(&first.addresses, *direction) {
             let prover = Prover::new(&place.levels);
+            let routes = place.addresses.first().and_then(|first| routing.of(first));
+            let routes = routes.and_then(Result::ok);
             for (one, finding) in needed.iter().zip(&mut found) {
                 if of_way(one) {
                     finding.add(one, &place.addresses, &place.levels, &prover);
+                    finding.route(one, &place.addresses, routes);
                 }
             }
         }
@@ -78,6 +84,7 @@ struct Finding {
     denials: Vec<Denial>,
     admin: Option<String>,
     unknown: Option<String>,
+    dropped: Option<String>,
     packets: bool,
 }
 
@@ -129,6 +136,21 @@ impl Finding {
         }
     }
 
+    /// Whether a route surely drops packets of it, or answers to them.
+    fn route(&mut self, needed: &Needed, at: &PrefixSet, routes: Option<&Routes>) {
+        if needed.local.intersection(at).is_empty() {
+            return;
+        }
+        for remote in &needed.remotes {
+            let routed = Routed::new(routes, &remote.addresses());
+            if let Some(part) = routed.dropped().find(|part| part.is_sure()) {
+                let why = part.why(needed.direction);
+                let why = format!("{why}; no rule of an NSG changes that");
+                self.dropped.get_or_insert(why);
+            }
+        }
+    }
+
     fn told(self, needed: &Needed) -> State {
         let mut terms: Vec<_> = needed
             .remotes
@@ -150,6 +172,9 @@ impl Finding {
             }
             | Self {
                 admin: Some(why), ..
+            }
+            | Self {
+                dropped: Some(why), ..
             } => State::Open(why),
             Self { packets: false, .. } => {
                 State::Open("it has no packet in this network".to_owned())
