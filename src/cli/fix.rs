@@ -104,7 +104,7 @@ fn status(fix: &Fix, format: Format) -> Status {
     if open > 0 && format != Format::Text {
         tell(
             "note",
-            &format!("{open} requirements are not allowed by it: --format text says why"),
+            &format!("not allowed by it: {open} of the requirements; --format text says why"),
         );
     }
     if !fix.changes.is_empty() {

@@ -49,12 +49,7 @@ pub(super) fn schema_of<T: JsonSchema>(id: &str, title: &str) -> String {
     {
         version.insert("const".to_owned(), json!(id));
     }
-    pretty(&schema)
-}
-
-/// A document as indented JSON with a final line break, as harmless as [`write()`]'s.
-pub(super) fn document(value: &impl serde::Serialize) -> String {
-    pretty(value)
+    document(&schema)
 }
 
 /// The JSON schema of what [`write_diagnosis`] writes.
@@ -62,7 +57,8 @@ pub fn diagnosis_schema() -> String {
     schema_of::<Diagnosis>(diagnose::SCHEMA_VERSION, "nsgaudit diagnosis")
 }
 
-pub(super) fn pretty(value: &impl serde::Serialize) -> String {
+/// A document as indented JSON with a final line break, as harmless as [`write()`]'s.
+pub(super) fn document(value: &impl serde::Serialize) -> String {
     let mut text = Vec::new();
     // The model has string keys only and its `Serialize` is derived, so this cannot fail.
     drop(json_text::indented(&mut text, value));

@@ -65,7 +65,7 @@ pub fn json(told: &Told<'_>) -> String {
         let pairs = of.seen.iter().cloned().zip(changes);
         pairs.map(|(seen, change)| Seen { seen, change })
     });
-    super::json::pretty(&Document {
+    super::json::document(&Document {
         schema: SCHEMA,
         program: told.program,
         proposed_from: told.proposed,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::contract::{Proved, word};
-use super::json::pretty;
+use super::json;
 use super::rules::lacks;
 use crate::audit::configured::{Configured, OpenBeyond};
 use crate::net::{Decision, Direction, PortSet, PrefixSet, ProtocolSet};
@@ -41,7 +41,7 @@ pub enum Document {
 
 /// The document as text, with a final line break.
 pub fn render(document: &Document) -> String {
-    pretty(document)
+    json::document(document)
 }
 
 /// What becomes of single packets.
@@ -689,7 +689,7 @@ fn ports(set: &PortSet) -> Vec<String> {
 
 /// The JSON schema (draft 2020-12) of the documents, with a final line break.
 pub fn schema() -> String {
-    super::json::schema_of::<Document>("nsgaudit/rules/1", "nsgaudit rules")
+    json::schema_of::<Document>("nsgaudit/rules/1", "nsgaudit rules")
 }
 
 #[cfg(test)]

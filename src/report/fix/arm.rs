@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{Fields, Place};
 use super::{API, by_group, proof};
 use crate::fix::{Fix, Kind, NsgChange};
-use crate::report::json::pretty;
+use crate::report::json::document;
 
 const SCHEMA: &str =
     "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#";
@@ -53,7 +53,7 @@ pub fn render(fix: &Fix) -> String {
             .collect(),
     };
     let lines: Vec<_> = proof(fix).iter().map(|line| literal(line)).collect();
-    pretty(&template(fix, resources, &json!({ "proof": lines })))
+    document(&template(fix, resources, &json!({ "proof": lines })))
 }
 
 fn template(fix: &Fix, resources: Vec<Value>, metadata: &Value) -> Value {

@@ -97,7 +97,7 @@ struct Open<'a> {
 /// The document, with a final line break.
 pub fn render(fix: &Fix) -> String {
     let count = |count: crate::policy::count::Count| count.exact().map(|count| count.to_string());
-    super::super::json::pretty(&Document {
+    super::super::json::document(&Document {
         schema: SCHEMA,
         kind: fix.kind,
         refused: fix.refused.as_deref(),
